@@ -1,0 +1,45 @@
+"""What a transaction on the durable state is made of: records put and records dropped. No storage here."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from linkwright.model.address import Lease, Pool
+from linkwright.model.endpoint import Endpoint
+from linkwright.model.network import Network, StoredNetwork
+
+Record = StoredNetwork | Endpoint | Pool | Lease
+RecordKind = type[Network] | type[Endpoint] | type[Pool] | type[Lease]  # type: ignore[type-arg]
+
+
+def key_of(record: Record) -> str:
+    """Return what names *record* among its kind; putting a record replaces the one with the same key."""
+    return f"{record.pool} {record.address}" if isinstance(record, Lease) else record.id
+
+
+@frozen
+class Put:
+    """Store *record*, new or instead of the one with the same key."""
+
+    record: Record
+
+
+@frozen
+class Drop:
+    """Forget *record*. Dropping what is not there is no error."""
+
+    record: Record
+
+
+Change = Put | Drop
+
+
+class Commit(Protocol):
+    """How a layer that may not know the store writes to it."""
+
+    async def __call__(self, changes: Sequence[Change], /) -> None:
+        """Make *changes* durable, all or none, before returning.
+
+        Raises Unavailable when the disk does not take them; then none of them happened.
+        """

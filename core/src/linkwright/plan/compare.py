@@ -1,0 +1,57 @@
+"""How a wish differs from what is there: the one place that says which attributes count. Pure."""
+
+import attrs
+
+from linkwright.plan.resources import Existing, Link, LinkKind, Resource, Veth
+
+#: Attributes that say how we hold a thing, not what it is.
+_NOT_COMPARED = {"hold", "lent", "before_up"}
+
+#: A veth's peer may be in a sandbox, under another name: only its making names it.
+_MADE_ONCE: dict[type, set[str]] = {Veth: {"peer", "peer_mac"}}
+
+
+def changed(actual: Resource, wanted: Resource) -> frozenset[str]:
+    """Return the names of attributes that *wanted* wishes otherwise than *actual* has them; None is not wished.
+
+    Attributes of a link's kind are named ``kind.<attribute>``, and a wholly different kind is ``kind``.
+    """
+    names: set[str] = set()
+    for attribute in attrs.fields(type(wanted)):
+        name = attribute.name
+        value = getattr(wanted, name)
+        if value is None or name in _NOT_COMPARED or value == getattr(actual, name):
+            continue
+        if name == "kind" and isinstance(wanted, Link) and isinstance(actual, Link):
+            names |= _kind_changed(actual.kind, wanted.kind)
+        elif name == "port" and isinstance(actual, Link):
+            names |= _port_changed(actual.port, value)
+        else:
+            names.add(name)
+    return frozenset(names)
+
+
+def _kind_changed(actual: LinkKind, wanted: LinkKind) -> set[str]:
+    if isinstance(wanted, Existing):
+        return set()
+    if type(actual) is not type(wanted):
+        return {"kind"}
+    skipped = _MADE_ONCE.get(type(wanted), set())
+    return {
+        f"kind.{attribute.name}"
+        for attribute in attrs.fields(type(wanted))
+        if attribute.name not in skipped
+        and getattr(wanted, attribute.name) is not None
+        and getattr(wanted, attribute.name) != getattr(actual, attribute.name)
+    }
+
+
+def _port_changed(actual: object, wanted: object) -> set[str]:
+    wished = {name: value for name, value in attrs.asdict(wanted).items() if value is not None}  # type: ignore[arg-type]
+    return {"port"} if any(getattr(actual, name, None) != value for name, value in wished.items()) else set()
+
+
+def fixed(resource: Resource, names: frozenset[str]) -> frozenset[str]:
+    """Return those of *names* that only a new object could change."""
+    of_kind = {f"kind.{name}" for name in resource.kind.FIXED} | {"kind"} if isinstance(resource, Link) else set()
+    return frozenset(names & (resource.FIXED | of_kind))

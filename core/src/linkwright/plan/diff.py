@@ -1,0 +1,183 @@
+"""The planner: from what is and what is wished to an ordered list of steps.
+
+Rule 1: pure, and no meaningful choice is left to whoever does the steps.
+Rule 2: the order is a table (``RANK``), with these reasons:
+
+- elements that deny or classify come before a link that they judge, and go after it;
+- a link is made before what lies on it; a master or parent before its ports and children;
+- a sysctl that must precede "up" makes its link be made down and set up afterwards;
+- addresses before routes, since a next hop must be reachable; addresses before "up" costs nothing;
+- make before unmake, so that there is never a moment without, except where only one can exist (``exclusive``).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve, field, frozen
+
+from linkwright.plan.compare import changed, fixed
+from linkwright.plan.resources import (
+    Address,
+    Element,
+    FdbEntry,
+    Hold,
+    Key,
+    Link,
+    Neighbour,
+    Resource,
+    Route,
+    Sysctl,
+)
+from linkwright.plan.steps import Action, Step
+
+#: In which order kinds are made; they are unmade in the opposite one. "Up" of a link that was made down is UP.
+RANK: dict[type, int] = {Element: 0, Link: 1, Sysctl: 2, Address: 3, Route: 5, Neighbour: 6, FdbEntry: 6}
+_UP = 4
+
+#: What the kernel removes by itself together with the link it lies on.
+_FALLS_WITH_LINK = (Address, Route, Neighbour, FdbEntry)
+
+
+@frozen
+class Problem:
+    """A wish that no step can fulfil: what it is and why, in words for the person who asked."""
+
+    resource: Resource
+    text: str
+
+
+@frozen
+class Plan:
+    """Steps to take in order; ``pending`` are changes that would need a new object; ``problems`` cannot be done."""
+
+    steps: tuple[Step, ...] = ()
+    pending: tuple[Step, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.steps or self.pending or self.problems)
+
+
+@frozen
+class _Draft:
+    makes: list[Step] = field(factory=list)
+    unmakes: list[Step] = field(factory=list)
+    pending: list[Step] = field(factory=list)
+    problems: list[Problem] = field(factory=list)
+
+
+def diff(actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource]) -> Plan:
+    """Return what turns *actual* into *wanted*.
+
+    Everything in *actual* that *wanted* lacks is removed, so hand in only what is ours or wished for. A fixed attribute
+    that differs goes to ``pending``: whether a live thing may be replaced is not the planner's to decide.
+    """
+    draft = _Draft()
+    for key, resource in wanted.items():
+        found = actual.get(key)
+        if found is None:
+            _make(draft, resource)
+        else:
+            _change(draft, found, resource)
+    for key, resource in actual.items():
+        if key not in wanted:
+            _unmake(draft, resource)
+    return Plan(_ordered(draft, wanted), tuple(draft.pending), tuple(draft.problems))
+
+
+def _make(draft: _Draft, resource: Resource) -> None:
+    if isinstance(resource, Link) and resource.hold is Hold.BORROW:
+        draft.problems.append(Problem(resource, f"there is no link {resource.name!r} on this host"))
+    elif isinstance(resource, Sysctl) and resource.hold is Hold.BORROW:
+        draft.problems.append(_sysctl_problem(resource, "not there"))
+    else:
+        draft.makes.append(Step(Action.CREATE, resource))
+
+
+def _change(draft: _Draft, found: Resource, resource: Resource) -> None:
+    names = changed(found, resource)
+    if not names:
+        return
+    if isinstance(resource, Sysctl) and isinstance(found, Sysctl) and resource.hold is Hold.BORROW:
+        draft.problems.append(_sysctl_problem(resource, found.value))
+    elif fixed(resource, names):
+        draft.pending.append(Step(Action.CHANGE, resource, found))
+    else:
+        draft.makes.append(Step(Action.CHANGE, resource, found))
+
+
+def _unmake(draft: _Draft, resource: Resource) -> None:
+    # A sysctl has no "absent"; one that belonged to a link went with it, a host-wide one is left as the host has it.
+    if isinstance(resource, Sysctl) or (isinstance(resource, Link) and resource.hold is Hold.BORROW):
+        return
+    draft.unmakes.append(Step(Action.DELETE, resource, resource))
+
+
+def _sysctl_problem(resource: Sysctl, value: str) -> Problem:
+    name = resource.path.replace("/", ".")
+    return Problem(resource, f"the host's {name} is {value}, and it has to be {resource.value}")
+
+
+def _ordered(draft: _Draft, wanted: Mapping[Key, Resource]) -> tuple[Step, ...]:
+    down_first = {
+        resource.before_up for resource in wanted.values() if isinstance(resource, Sysctl) and resource.before_up
+    }
+    makes = sorted(_parents_first(draft.makes), key=_rank)
+    steps: list[tuple[int, Step]] = []
+    for step in makes:
+        link = step.resource
+        if isinstance(link, Link) and link.up and link.name in down_first:
+            steps += _up_later(step, link)
+        else:
+            steps.append((_rank(step), step))
+    ordered_makes = [step for _, step in sorted(steps, key=lambda pair: pair[0])]
+    gone = {step.resource.key for step in draft.unmakes}
+    unmakes = [step for step in draft.unmakes if not _falls(step.resource, gone)]
+    children_first = _parents_first(unmakes)[::-1]
+    ordered_unmakes = sorted(children_first, key=lambda step: -_rank(step))
+    claimed = {_exclusive(step) for step in ordered_makes if step.action is Action.CREATE} - {None}
+    first = [step for step in ordered_unmakes if _exclusive(step) in claimed]
+    last = [step for step in ordered_unmakes if _exclusive(step) not in claimed]
+    return (*first, *ordered_makes, *last)
+
+
+def _up_later(step: Step, link: Link) -> list[tuple[int, Step]]:
+    """Make or change *link* without setting it up, and set it up when its sysctls stand."""
+    was_up = isinstance(step.before, Link) and step.before.up
+    if was_up:
+        return [(_rank(step), step)]
+    down = evolve(link, up=False)
+    first = evolve(step, resource=down)
+    needless = step.action is Action.CHANGE and step.before is not None and not changed(step.before, down)
+    if needless:
+        return [(_UP, step)]
+    return [(_rank(step), first), (_UP, Step(Action.CHANGE, link, down))]
+
+
+def _rank(step: Step) -> int:
+    return RANK[type(step.resource)]
+
+
+def _exclusive(step: Step) -> Key | None:
+    return step.resource.exclusive if isinstance(step.resource, Link) else None
+
+
+def _falls(resource: Resource, gone: set[Key]) -> bool:
+    return isinstance(resource, _FALLS_WITH_LINK) and any(key in gone for key in resource.requires)
+
+
+def _parents_first(steps: Iterable[Step]) -> list[Step]:
+    """Sort so that what a resource requires comes before it (depth first; a cycle is cut, not followed)."""
+    by_key = {step.resource.key: step for step in steps}
+    ordered: dict[Key, Step] = {}
+
+    def visit(key: Key, above: tuple[Key, ...] = ()) -> None:
+        if key in ordered or key not in by_key or key in above:
+            return
+        for required in by_key[key].resource.requires:
+            visit(required, (*above, key))
+        ordered[key] = by_key[key]
+
+    for key in by_key:
+        visit(key)
+    return list(ordered.values())

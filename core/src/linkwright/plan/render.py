@@ -1,0 +1,190 @@
+"""Plans as a person would type them with ip(8), bridge(8), nft(8) and sysctl(8). For eyes and golden tests."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from linkwright.plan.compare import changed
+from linkwright.plan.resources import (
+    Address,
+    Bridge,
+    BridgePort,
+    Element,
+    Existing,
+    FdbEntry,
+    Link,
+    LinkKind,
+    Macvlan,
+    Neighbour,
+    Route,
+    Sysctl,
+    Veth,
+    Vxlan,
+)
+from linkwright.plan.steps import Action, Step
+
+
+def render(step: Step) -> str:
+    """Return *step* as one or more command lines."""
+    return "\n".join(_RENDER[type(step.resource)](step))
+
+
+def render_all(steps: Iterable[Step]) -> str:
+    """Return all *steps*, one command a line, with a newline at the end of each."""
+    return "".join(f"{line}\n" for step in steps for line in render(step).splitlines())
+
+
+def _link(step: Step) -> list[str]:
+    link: Any = step.resource
+    if step.action is Action.DELETE:
+        return [f"ip link del {link.name}"]
+    if step.action is Action.CREATE:
+        words = ["ip link add", link.name, *_attributes(link), "up" if link.up else "", *_kind(link.kind, link.mtu)]
+        lines = [" ".join(word for word in words if word)]
+        if link.mark is not None:
+            lines.append(f'ip link set {link.name} alias "{link.mark}"')
+        return lines + _port(link)
+    return _link_change(link, step.before)
+
+
+def _link_change(link: Link, before: Any) -> list[str]:
+    names = changed(before, link) if before is not None else frozenset()
+    words = [word for name in _WORDS if name in names for word in _word(link, name)]
+    if "up" in names:
+        words.append("up" if link.up else "down")
+    lines = [f"ip link set {link.name} {' '.join(words)}"] if words else []
+    if "mark" in names:
+        lines.append(f'ip link set {link.name} alias "{link.mark}"')
+    if "port" in names:
+        lines += _port(link)
+    if any(name.startswith("kind") for name in names):
+        lines.append(f"ip link set {link.name} {' '.join(_kind(link.kind))}")
+    return lines
+
+
+#: Attribute of a link → its word in ip-link(8).
+_WORDS = {"mtu": "mtu", "mac": "address", "master": "master"}
+
+
+def _word(link: Link, name: str) -> list[str]:
+    value = getattr(link, name)
+    if value is None:
+        return []
+    return [_WORDS[name], str(value)] if value != "" else [f"no{_WORDS[name]}"]
+
+
+def _attributes(link: Link) -> list[str]:
+    words = [word for name in _WORDS if getattr(link, name) != "" for word in _word(link, name)]
+    parent = getattr(link.kind, "parent", None) if not isinstance(link.kind, Vxlan) else None
+    return ["link", parent, *words] if parent else words
+
+
+def _kind(kind: LinkKind, mtu: int | None = None) -> list[str]:
+    match kind:
+        case Bridge(multicast_snooping=snooping):
+            return ["type", "bridge", *(["mcast_snooping", _number(snooping)] if snooping is not None else [])]
+        case Veth(peer=peer, peer_mac=mac):
+            words = ["type", "veth", "peer", "name", peer, *(["mtu", str(mtu)] if mtu else [])]
+            return words + (["address", str(mac)] if mac else [])
+        case Macvlan(mode=mode):
+            return ["type", "macvlan", "mode", mode.value]
+        case Vxlan():
+            return _vxlan(kind)
+        case Existing():
+            return []
+
+
+def _vxlan(kind: Vxlan) -> list[str]:
+    words = ["type", "vxlan", "id", str(kind.vni), "dstport", str(kind.port)]
+    words += ["local", str(kind.local)] if kind.local else []
+    words += ["dev", kind.parent] if kind.parent else []
+    words += [] if kind.learning is None else ["learning" if kind.learning else "nolearning"]
+    return words + ([] if kind.proxy is None else ["proxy" if kind.proxy else "noproxy"])
+
+
+_PORT_FLAGS = {
+    "learning": "learning",
+    "flood": "flood",
+    "hairpin": "hairpin",
+    "isolated": "isolated",
+    "neighbour_suppress": "neigh_suppress",
+}
+
+
+def _port(link: Link) -> list[str]:
+    port = link.port or BridgePort()
+    words = [
+        f"{flag} {'on' if getattr(port, name) else 'off'}"
+        for name, flag in _PORT_FLAGS.items()
+        if getattr(port, name) is not None
+    ]
+    return [f"bridge link set dev {link.name} {' '.join(words)}"] if words else []
+
+
+def _number(value: bool) -> str:
+    return "1" if value else "0"
+
+
+_VERB = {Action.CREATE: "add", Action.CHANGE: "replace", Action.DELETE: "del"}
+
+
+def _address(step: Step) -> list[str]:
+    address: Any = step.resource
+    quick = " nodad" if address.interface.version == 6 and step.action is not Action.DELETE else ""  # noqa: PLR2004
+    return [f"ip addr {_VERB[step.action]} {address.interface} dev {address.link}{quick}"]
+
+
+def _route(step: Step) -> list[str]:
+    route: Any = step.resource
+    words = [f"ip route {_VERB[step.action]}", str(route.destination)]
+    for value, flag in (
+        (route.via, "via"),
+        (route.link, "dev"),
+        (route.source, "src"),
+        (route.metric, "metric"),
+        (None if route.table == 254 else route.table, "table"),  # noqa: PLR2004 - RT_TABLE_MAIN
+    ):
+        words += [flag, str(value)] if value is not None else []
+    return [" ".join(words)]
+
+
+def _neighbour(step: Step) -> list[str]:
+    neighbour: Any = step.resource
+    if neighbour.proxy:
+        return [f"ip neigh {_VERB[step.action]} proxy {neighbour.address} dev {neighbour.link}"]
+    at = f" lladdr {neighbour.mac}" if neighbour.mac and step.action is not Action.DELETE else ""
+    return [f"ip neigh {_VERB[step.action]} {neighbour.address}{at} dev {neighbour.link}"]
+
+
+def _fdb(step: Step) -> list[str]:
+    entry: Any = step.resource
+    verb = "append" if step.action is Action.CREATE and not any(entry.mac.octets) else _VERB[step.action]
+    remote = f" dst {entry.remote}" if entry.remote else ""
+    return [f"bridge fdb {verb} {entry.mac} dev {entry.link}{remote} self"]
+
+
+def _sysctl(step: Step) -> list[str]:
+    sysctl: Any = step.resource
+    if step.action is Action.DELETE:
+        return []  # a setting cannot be absent: a link's goes with the link, the host's stays
+    return [f"sysctl -w {sysctl.path.replace('/', '.')}={sysctl.value}"]
+
+
+def _element(step: Step) -> list[str]:
+    element: Any = step.resource
+    key = " . ".join(element.parts)
+    value = f" : {' . '.join(element.data)}" if element.data else ""
+    add = f"nft add element inet linkwright {element.set} {{ {key}{value} }}"
+    delete = f"nft delete element inet linkwright {element.set} {{ {key} }}"
+    # nft(8) has no replace: adding a key that is there with other data is EEXIST.
+    return {Action.CREATE: [add], Action.CHANGE: [delete, add], Action.DELETE: [delete]}[step.action]
+
+
+_RENDER: dict[type, Callable[[Step], list[str]]] = {
+    Link: _link,
+    Address: _address,
+    Route: _route,
+    Neighbour: _neighbour,
+    FdbEntry: _fdb,
+    Sysctl: _sysctl,
+    Element: _element,
+}

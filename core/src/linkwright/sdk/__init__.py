@@ -1,0 +1,83 @@
+"""The one import of a driver author: ``from linkwright import sdk``. Pure; its face is held by a test."""
+
+from linkwright.errors import Conflict, Refused
+from linkwright.model import Address as IPAddress
+from linkwright.model import Endpoint, HostFacts, Interface, LinkFact, Mac, Network, PortBinding, Prefix, Subnet
+from linkwright.plan import (
+    Address,
+    Bridge,
+    BridgePort,
+    Element,
+    Existing,
+    FdbEntry,
+    Hold,
+    Link,
+    Macvlan,
+    MacvlanMode,
+    Neighbour,
+    Route,
+    Sysctl,
+    Veth,
+    Vxlan,
+    Wishes,
+)
+from linkwright.sdk.bridged import bridge_rules, gateways, sandbox_end, veth
+from linkwright.sdk.driver import API, POWERS, Admits, Capabilities, Driver, LooksAt, SkipsGateway
+from linkwright.sdk.join import Join, StaticRoute
+from linkwright.sdk.names import interface_name, link_name
+from linkwright.sdk.options import CommonOptions, OptionSpec, boolean, mtu, number, option, read, specs, text
+
+__all__ = [
+    "API",
+    "POWERS",
+    "Address",
+    "Admits",
+    "Bridge",
+    "BridgePort",
+    "Capabilities",
+    "CommonOptions",
+    "Conflict",
+    "Driver",
+    "Element",
+    "Endpoint",
+    "Existing",
+    "FdbEntry",
+    "Hold",
+    "HostFacts",
+    "IPAddress",
+    "Interface",
+    "Join",
+    "Link",
+    "LinkFact",
+    "LooksAt",
+    "Mac",
+    "Macvlan",
+    "MacvlanMode",
+    "Neighbour",
+    "Network",
+    "OptionSpec",
+    "PortBinding",
+    "Prefix",
+    "Refused",
+    "Route",
+    "SkipsGateway",
+    "StaticRoute",
+    "Subnet",
+    "Sysctl",
+    "Veth",
+    "Vxlan",
+    "Wishes",
+    "boolean",
+    "bridge_rules",
+    "gateways",
+    "interface_name",
+    "link_name",
+    "mtu",
+    "number",
+    "option",
+    "read",
+    "sandbox_end",
+    "specs",
+    "text",
+    "veth",
+]

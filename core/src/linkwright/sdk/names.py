@@ -1,0 +1,36 @@
+"""How things of ours are named. Pure, and the same in every process, so that leftovers are recognised."""
+
+import hashlib
+import string
+
+from linkwright.errors import Refused
+from linkwright.plan import NAME_LENGTH
+
+_HEX = frozenset(string.hexdigits.lower())
+_FULL_ID = 64
+_SHOWN = 12  # what `docker ps` and `docker network ls` show of an id
+
+
+def link_name(role: str, id: str) -> str:  # noqa: A002 - the domain's word
+    """Return a link name: ``lw``, one letter of *role*, and the twelve digits of *id* that Docker shows.
+
+    ``IFNAMSIZ`` leaves 15 bytes, which this fills. Two ids with equal first digits give one name; the second is then
+    refused with the holder named. An id that is not Docker's 64 hexadecimal digits is hashed.
+    """
+    if len(role) != 1 or not role.isalpha():
+        raise ValueError(f"a role is one letter, not {role!r}")
+    docker = len(id) == _FULL_ID and _HEX.issuperset(id)
+    digits = id if docker else hashlib.sha256(id.encode()).hexdigest()
+    return f"lw{role}{digits[:_SHOWN]}"
+
+
+def interface_name(name: str) -> str:
+    """Check a name that a user chose for an interface in a container and return it.
+
+    Raises Refused: the kernel takes 1 to 15 bytes without '/', ':', '%' or white space, and not '.' or '..'
+    (dev_valid_name in net/core/dev.c; '%' would be a pattern).
+    """
+    bad = name in {"", ".", ".."} or len(name.encode()) > NAME_LENGTH or any(c in "/:%" or c.isspace() for c in name)
+    if bad or not name.isprintable():
+        raise Refused(f"{name!r} is no interface name: 1 to {NAME_LENGTH} bytes without '/', ':', '%' or space")
+    return name
