@@ -1,0 +1,73 @@
+"""What the engine tells whoever listens: frozen details of things that happened. Metrics and logs are listeners.
+
+Nothing flows back: a listener returns nothing and must not raise or wait.
+"""
+
+from typing import Protocol
+
+from attrs import frozen
+
+
+@frozen
+class SetupStage:
+    """A stage of making an endpoint took *seconds*: "driver", "kernel", "store" or "join"."""
+
+    driver: str
+    stage: str
+    seconds: float
+
+
+@frozen
+class Drift:
+    """The kernel differed from the wishes: what kind of resource, and whether it was put right."""
+
+    kind: str
+    repaired: bool
+    text: str
+    network: str = ""
+
+
+@frozen
+class UnknownId:
+    """A deletion named something that is not known here; answered with success."""
+
+    call: str
+
+
+@frozen
+class Collected:
+    """Something dead was removed: "endpoint" or "network", and why."""
+
+    what: str
+    reason: str
+    id: str
+
+
+@frozen
+class DriverOverrun:
+    """A driver did not answer in time."""
+
+    driver: str
+
+
+@frozen
+class ExternalConnectivity:
+    """Docker asked for published ports to be made or taken back for an endpoint; *ports* is how many."""
+
+    driver: str
+    action: str
+    ports: int
+
+
+Observation = SetupStage | Drift | UnknownId | Collected | DriverOverrun | ExternalConnectivity
+
+
+class Observer(Protocol):
+    """A listener."""
+
+    def __call__(self, observation: Observation, /) -> None:
+        """Take note."""
+
+
+def nobody(_: Observation) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,257 @@
+"""A kernel in memory for tests: the port ``engine.ports.Kernel``, with failures on order and changes by strangers.
+
+It passes the same tests as ``kernel.linux`` (core/tests/kernel). What the kernel refuses is in ``fake_links`` and
+``fake_kernel_state``; here are the async face, the injected failures, and what somebody else does to the host.
+"""
+
+import errno
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import trio
+from attrs import evolve
+
+from linkwright.engine.ports import KernelEvent
+from linkwright.errors import KernelError
+from linkwright.model import HostFacts, Prefix
+from linkwright.plan.render import render
+from linkwright.plan.resources import Element, FdbEntry, Key, Link, Resource, Sysctl, Veth
+from linkwright.plan.steps import Action, Snapshot, Step
+from linkwright.testkit.fake_kernel_state import FakeKernelState
+from linkwright.testkit.fake_links import Lent
+
+
+class FakeKernel:
+    """The kernel of an imaginary host.
+
+    ``fail_at`` maps the number of a step, counted from 1 over the fake's whole life, to the errno it fails with;
+    ``attempted`` is how many there were so far, and ``fail_next`` counts from there. ``journal`` keeps the steps that
+    stand, undone ones not. ``delay`` (seconds) is how long a started ``apply`` takes: time to cancel its caller.
+    """
+
+    def __init__(
+        self,
+        *,
+        instance: str = "default",
+        fail_at: Mapping[int, int] | None = None,
+        host: HostFacts | None = None,
+        routes: Iterable[Prefix] = (),
+        boot: str = "00000000-0000-4000-8000-000000000001",
+        sandboxes: Iterable[str] = (),
+        events: trio.MemorySendChannel[KernelEvent] | None = None,
+    ) -> None:
+        self.instance = instance
+        self.fail_at = dict(fail_at or {})
+        self.host = host or HostFacts()
+        self.routes = tuple(routes)
+        self.boot = boot
+        self.sandboxes = set(sandboxes)
+        self.attempted = 0
+        self.journal: list[Step] = []
+        self.delay = 0.0
+        self.prepared = 0
+        self.state = FakeKernelState()
+        self.state.resources[("link", "lo")] = Link("lo", mtu=65536, master="", up=True)
+        own_end: trio.MemorySendChannel[KernelEvent]
+        own_end, self.events = trio.open_memory_channel[KernelEvent](math.inf)
+        self._events = events or own_end
+
+    # --- the port ---
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Do *steps*, all or none; see ``engine.ports.Kernel.apply``."""
+        await trio.lowlevel.checkpoint()  # cancelled before it started: withdrawn
+        before, after = self.state, self.state.copy()
+        for step in steps:
+            self._attempt(after, step)
+        self.state = after
+        try:
+            await trio.sleep(self.delay)
+        except trio.Cancelled:
+            self._take_back(before, after)
+            raise
+        self.journal.extend(steps)
+
+    async def prepare(self) -> bool:
+        """Make the fixed firewall table if it is not there."""
+        await trio.lowlevel.checkpoint()
+        made = not self.state.table
+        self.state.table = True
+        self.prepared += made
+        return made
+
+    async def observe(self, keys: Iterable[Key]) -> Snapshot:
+        """Read what is there under *keys*."""
+        await trio.lowlevel.checkpoint()
+        found: dict[Key, Resource] = {}
+        for key in keys:
+            resource = self._read(key)
+            if resource is not None:
+                found[key] = resource
+        return Snapshot(found, self._ours(found))
+
+    async def snapshot(self) -> Snapshot:
+        """Read all links, what lies on ours, and all that is ours; settings below /proc/sys only ``observe`` reads."""
+        await trio.lowlevel.checkpoint()
+        every = self.state.resources
+        ours = self._ours(every)
+        found = {
+            key: resource
+            for key, resource in every.items()
+            if key in ours or isinstance(resource, Link) or ("link", getattr(resource, "link", "")) in ours
+        }
+        return Snapshot(found, ours)
+
+    async def host_facts(self, links: Iterable[str] = ()) -> HostFacts:
+        """Return ``host`` with those of its links that were asked for."""
+        await trio.lowlevel.checkpoint()
+        wanted = set(links)
+        return evolve(self.host, links=tuple(fact for fact in self.host.links if fact.name in wanted))
+
+    async def host_routes(self) -> tuple[Prefix, ...]:
+        """Return ``routes``."""
+        await trio.lowlevel.checkpoint()
+        return self.routes
+
+    async def sandbox_alive(self, key: str) -> bool:
+        """Whether *key* is in ``sandboxes``."""
+        await trio.lowlevel.checkpoint()
+        return key in self.sandboxes
+
+    def boot_id(self) -> str:
+        """Return ``boot``."""
+        return self.boot
+
+    # --- what a test reads and orders ---
+
+    def fail_next(self, code: int = errno.EIO, *, step: int = 1) -> None:
+        """Let the *step*-th step from now fail with errno *code*."""
+        self.fail_at[self.attempted + step] = code
+
+    def resources(self) -> dict[Key, Resource]:
+        """Return all there is, whoever made it."""
+        return dict(self.state.resources)
+
+    def get(self, key: Key) -> Resource | None:
+        """Return what is there under *key*."""
+        return self._read(key)
+
+    # --- what somebody else does ---
+
+    def foreign_create(self, resource: Resource) -> None:
+        """Somebody makes *resource* (a link with the mark it carries, anything else without our protocol)."""
+        self.state.do(Step(Action.CREATE, resource))
+        self.state.ours.discard(resource.key)
+        self._tell("new", resource.key)
+
+    def foreign_change(self, resource: Resource) -> None:
+        """Somebody changes what is there under the key of *resource*; whose it is stays."""
+        ours = resource.key in self.state.ours
+        self.state.do(Step(Action.CHANGE, resource))
+        if not ours:
+            self.state.ours.discard(resource.key)
+        self._tell("new", resource.key)
+
+    def foreign_delete(self, key: Key) -> None:
+        """Somebody deletes what is there under *key*, and with it what falls with it.
+
+        Of what falls with a link, only other links are told: the kernel is silent about IPv4 routes.
+        """
+        resource = self.state.resources[key]
+        names = set(self.state.resources)
+        self.state.do(Step(Action.DELETE, resource))
+        self._tell("del", *(gone for gone in names - set(self.state.resources) if gone == key or gone[0] == "link"))
+
+    def foreign_flush(self) -> None:
+        """Somebody deletes our firewall table (``nft flush ruleset``)."""
+        for key, resource in list(self.state.resources.items()):
+            if isinstance(resource, Element):
+                del self.state.resources[key]
+        self.state.table = False
+        self._events.send_nowait(KernelEvent("ruleset"))
+
+    def overrun(self) -> None:
+        """More happened than the event buffer holds: everything has to be read again."""
+        self._events.send_nowait(KernelEvent("overrun"))
+
+    def lend(self, name: str, sandbox: str) -> None:
+        """Docker moves link *name* into *sandbox*, under whatever name; its addresses and routes stay behind, gone."""
+        link = self.state.resources[("link", name)]
+        assert isinstance(link, Link)  # noqa: S101 - the key says so
+        if sandbox not in self.sandboxes:
+            raise KernelError(errno.EINVAL, step=f"ip link set {name} netns {sandbox}", extack="no such sandbox")
+        for key, resource in list(self.state.resources.items()):
+            if getattr(resource, "link", None) == name:
+                del self.state.resources[key]
+        del self.state.resources[link.key]
+        self.state.lent[name] = Lent(sandbox, evolve(link, master="", port=None, up=True))
+        self._hide_peer(link, "")
+        self._tell("del", link.key)
+
+    def give_back(self, name: str) -> None:
+        """Docker moves link *name* back to the host, down and under its first name."""
+        lent = self.state.lent.pop(name)
+        link = evolve(lent.link, up=False)
+        self.state.resources[link.key] = link
+        self._hide_peer(link, name)
+        self._tell("new", link.key)
+
+    def destroy_sandbox(self, sandbox: str) -> None:
+        """The network namespace goes, and with it the links lent to it (a veth takes its other end along)."""
+        self.sandboxes.discard(sandbox)
+        for name, lent in list(self.state.lent.items()):
+            if lent.sandbox == sandbox:
+                del self.state.lent[name]
+                if isinstance(lent.link.kind, Veth):
+                    names = set(self.state.resources)
+                    self.state.remove_link(lent.link.kind.peer)
+                    self._tell("del", *(gone for gone in names - set(self.state.resources) if gone[0] == "link"))
+
+    # --- inside ---
+
+    def _attempt(self, state: FakeKernelState, step: Step) -> None:
+        self.attempted += 1
+        if self.attempted in self.fail_at:
+            raise KernelError(self.fail_at[self.attempted], step=render(step), extack="injected by the test")
+        state.do(step)
+
+    def _take_back(self, before: FakeKernelState, after: FakeKernelState) -> None:
+        """Undo what one ``apply`` did, leaving what others did since."""
+        for key in before.resources.keys() | after.resources.keys():
+            was, became = before.resources.get(key), after.resources.get(key)
+            if was == became or self.state.resources.get(key) != became:
+                continue
+            if was is None:
+                self.state.resources.pop(key, None)
+            else:
+                self.state.resources[key] = was
+            (self.state.ours.add if key in before.ours else self.state.ours.discard)(key)
+        self.state.sysctls = dict(before.sysctls)
+
+    def _read(self, key: Key) -> Resource | None:
+        if key[0] != "sysctl":
+            return self.state.resources.get(key)
+        value = self.state.read_sysctl(key[1])
+        return None if value is None else Sysctl(key[1], value)
+
+    def _ours(self, resources: Mapping[Key, Resource]) -> frozenset[Key]:
+        return frozenset(key for key, resource in resources.items() if self._is_ours(key, resource))
+
+    def _is_ours(self, key: Key, resource: Resource) -> bool:
+        match resource:
+            case Link(mark=mark):
+                return mark is not None and mark.instance == self.instance
+            case FdbEntry(link=name):  # the kernel keeps no protocol with these
+                link = self.state.link(name)
+                return link is not None and self._is_ours(link.key, link)
+        return key in self.state.ours
+
+    def _hide_peer(self, link: Link, name: str) -> None:
+        if isinstance(link.kind, Veth) and (other := self.state.link(link.kind.peer)):
+            assert isinstance(other.kind, Veth)  # noqa: S101 - pairs come in twos
+            self.state.resources[other.key] = evolve(other, kind=evolve(other.kind, peer=name))
+            self._tell("new", other.key)
+
+    def _tell(self, verb: str, *keys: Key) -> None:
+        for key in sorted(keys):
+            self._events.send_nowait(KernelEvent(f"{verb}{key[0]}", frozenset({key})))
