@@ -1,0 +1,65 @@
+"""Test levels: what the machine can do decides which run, and ``--require`` makes a missing level a failure.
+
+A missing kernel *feature* may be skipped only if it is on the allow-list below, which every run prints.
+"""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+pytest_plugins = ["tests.engines.fixtures"]
+
+#: Kernel features whose absence may skip a test, and what needs them. Nothing else may be skipped under --require.
+FEATURES_THAT_MAY_BE_MISSING = {
+    "vlan": "802.1q sub-interfaces of a macvlan parent",
+    "ipvlan": "the ipvlan driver",
+    "bridge-vlan-filtering": "VLANs on one bridge",
+}
+
+
+def _netns_missing() -> str | None:
+    if os.geteuid() != 0:
+        return "not root: network namespaces of the tests' own cannot be made"
+    missing = [tool for tool in ("ip", "nft", "iptables", "unshare", "nsenter") if shutil.which(tool) is None]
+    return f"tools missing: {', '.join(missing)}" if missing else None
+
+
+def _docker_missing() -> str | None:
+    from tests import engines
+
+    return engines.missing()
+
+
+LEVELS: dict[str, Callable[[], str | None]] = {"netns": _netns_missing, "docker": _docker_missing}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--require``."""
+    parser.addoption("--require", default="", help="levels that must not be skipped, comma-separated: netns,docker")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say on what the tests run."""
+    features = ", ".join(f"{name} ({what})" for name, what in FEATURES_THAT_MAY_BE_MISSING.items())
+    return [f"kernel: {platform.release()}", f"kernel features that may be missing: {features}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the levels that cannot run, with the reason; fail if one of them is required."""
+    required = {name for name in config.getoption("--require").split(",") if name}
+    if unknown := required - set(LEVELS):
+        raise pytest.UsageError(f"--require knows {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}")
+    reasons: dict[str, str | None] = {}
+    for item in items:
+        for level, missing in LEVELS.items():
+            if item.get_closest_marker(level) is None:
+                continue
+            if level not in reasons:
+                reasons[level] = missing()
+            if reasons[level]:
+                if level in required:
+                    raise pytest.UsageError(f"level {level} is required and cannot run: {reasons[level]}")
+                item.add_marker(pytest.mark.skip(reason=f"level {level}: {reasons[level]}"))

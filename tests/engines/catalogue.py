@@ -1,0 +1,89 @@
+"""What is unpacked for the tests: a table of programs, the Debian packages they come in, and who has those.
+
+Facts only. How they are fetched is ``fetch``'s business, where they lie ``shelf``'s. A new server (another engine, a
+key-value store) is a new row here and nothing else.
+"""
+
+from attrs import frozen
+
+LIBRARIES_FROM = "bookworm"
+"""Where missing shared libraries come from: the oldest release supported, so that they run on every newer one."""
+
+LIBRARIES = {
+    "libdevmapper.so.1.02.1": "libdevmapper1.02.1",
+    "libpcre2-8.so.0": "libpcre2-8-0",
+    "libseccomp.so.2": "libseccomp2",
+    "libselinux.so.1": "libselinux1",
+    "libsystemd.so.0": "libsystemd0",
+    "libudev.so.1": "libudev1",
+    "libcap.so.2": "libcap2",
+    "libgcrypt.so.20": "libgcrypt20",
+    "libgpg-error.so.0": "libgpg-error0",
+    "liblzma.so.5": "liblzma5",
+    "libzstd.so.1": "libzstd1",
+    "liblz4.so.1": "liblz4-1",
+}
+"""Shared library → the package it is in, for those that a small machine may not have."""
+
+
+@frozen
+class Part:
+    """Packages that are taken from one release, the first of *releases* that has them in a *version* so beginning."""
+
+    packages: tuple[str, ...]
+    releases: tuple[str, ...]
+    version: str = ""
+
+
+@frozen
+class Row:
+    """A program for the tests: its *name*, the *parts* it is made of, and how it proves itself.
+
+    *proof* is run with the unpacked programs first in PATH, and its output must contain *says*.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    proof: tuple[str, ...]
+    says: str
+
+
+# bookworm's containerd 1.6 and runc 1.1 serve both engines: dockerd speaks to the old one as well, and the newer
+# release's are built for a C library that bookworm does not have. tini is what `docker run --init` looks for.
+_RUNTIME = Part(("containerd", "runc", "tini"), ("bookworm",))
+
+ROWS = (
+    Row(
+        "20.10",
+        (Part(("docker.io",), ("bookworm",), "20.10."), _RUNTIME),
+        ("dockerd", "--version"),
+        "version 20.10.",
+    ),
+    Row(
+        "28.5",
+        (Part(("docker.io", "docker-cli"), ("forky", "sid", "trixie"), "28.5."), _RUNTIME),
+        ("dockerd", "--version"),
+        "version 28.5.",
+    ),
+    Row("busybox", (Part(("busybox-static",), ("bookworm",)),), ("busybox",), "multi-call binary"),
+    Row("prometheus", (Part(("prometheus",), ("bookworm",), "2.42."),), ("prometheus", "--version"), "version 2.42."),
+    Row(
+        "etcd",
+        (Part(("etcd-server", "etcd-client"), ("bookworm",), "3.4."),),
+        ("etcd", "--version"),
+        "etcd Version: 3.4.",
+    ),
+    Row("consul", (Part(("consul",), ("bullseye",), "1.8."),), ("consul", "version"), "Consul v1.8."),
+)
+
+ENGINES = ("20.10", "28.5")
+"""The rows that are Docker engines, oldest first."""
+
+
+def row(name: str) -> Row:
+    """The row called *name*; KeyError, naming those there are, when there is none."""
+    for candidate in ROWS:
+        if candidate.name == name:
+            return candidate
+    known = ", ".join(candidate.name for candidate in ROWS)
+    raise KeyError(f"no row {name!r} in the catalogue; there are {known}")
