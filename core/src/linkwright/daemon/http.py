@@ -1,0 +1,183 @@
+"""HTTP/1.1 on any trio stream, server side, for small messages. h11 parses; the limits and the patience are ours.
+
+Rule 1: nothing here knows Docker. Rule 2: an idle connection is never closed on our initiative (until we stop): Docker
+would repeat the request that crossed it, with an empty body (moby pkg/plugins/client.go). A request that has begun is
+another matter: it gets ``PATIENCE`` to arrive.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import h11
+import trio
+from attrs import frozen
+
+#: Seconds for a request to arrive whole once its first byte has. Docker's plugin client writes it at once.
+PATIENCE: Final = 10.0
+
+#: Bytes of a request's head; nginx and Apache take 8 KiB, node 16.
+HEAD_LIMIT: Final = 16 * 1024
+
+#: Bytes of a body. Docker's largest (a container with a few hundred ports) is below 100 kB.
+BODY_LIMIT: Final = 1024 * 1024
+
+
+@frozen
+class HttpRequest:
+    """A request that has arrived whole."""
+
+    method: str
+    target: str
+    body: bytes = b""
+
+
+@frozen
+class HttpResponse:
+    """What to answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Refusal = Callable[[int, str], HttpResponse]
+
+
+class Connections:
+    """The connections of a server, and its way down: idle ones are closed at once, busy ones after their answer."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._idle: set[trio.CancelScope] = set()
+        self._busy = 0
+        self._quiet = trio.Event()
+        self.closing = False
+
+    def close(self) -> None:
+        """Close what is idle now, and let no further request in."""
+        self.closing = True
+        for scope in self._idle:
+            scope.cancel()
+        if not self._busy:
+            self._quiet.set()
+
+    async def wait_quiet(self) -> None:
+        """Wait, after ``close``, until every request that was inside has its answer."""
+        await self._quiet.wait()
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Wait for a request; interrupted by ``close``."""
+        with trio.CancelScope() as scope:
+            self._idle.add(scope)
+            if self.closing:
+                scope.cancel()
+            try:
+                yield
+            finally:
+                self._idle.discard(scope)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Have a request inside."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self.closing and not self._busy:
+                self._quiet.set()
+
+
+async def serve(stream: trio.abc.Stream, handler: Handler, *, refusal: Refusal, connections: Connections) -> None:
+    """Answer the requests of one connection, in order, until the client closes it. Never raises but Cancelled.
+
+    An exception that left a connection's task would end every listener (``trio.serve_listeners``).
+    """
+    try:
+        await _Conversation(stream, handler, refusal, connections).run()
+    except (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, h11.ProtocolError):
+        pass  # the client went away, or does not speak HTTP: nobody is left to tell
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+class _Conversation:
+    def __init__(self, stream: trio.abc.Stream, handler: Handler, refusal: Refusal, connections: Connections) -> None:
+        self._stream = stream
+        self._handler = handler
+        self._refusal = refusal
+        self._connections = connections
+        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+
+    async def run(self) -> None:
+        while await self._first_bytes():
+            with trio.move_on_after(PATIENCE) as patience:
+                request = await self._request()
+            if patience.cancelled_caught:
+                await self._answer(self._refusal(408, f"the request did not arrive whole within {PATIENCE:g} s"))
+                return
+            if isinstance(request, HttpResponse):
+                await self._answer(request)
+                return
+            if request is None:
+                return
+            with self._connections.busy():
+                await self._answer(await self._handler(request))
+            if self._connection.our_state is not h11.DONE or self._connections.closing:
+                return
+            self._connection.start_next_cycle()
+
+    async def _first_bytes(self) -> bool:
+        """Wait, without limit, for a request to begin."""
+        if self._connection.trailing_data[0]:
+            return True
+        data = b""
+        with self._connections.idle():
+            data = bytes(await self._stream.receive_some())
+        if data:
+            self._connection.receive_data(data)
+        return bool(data)
+
+    async def _request(self) -> HttpRequest | HttpResponse | None:
+        """Read one request; a response if it must be refused, None if the client gave up."""
+        head: h11.Request | None = None
+        body = bytearray()
+        while True:
+            try:
+                event = self._connection.next_event()
+            except h11.RemoteProtocolError as error:
+                return self._refusal(error.error_status_hint, f"not a request that can be read: {error}")
+            if event is h11.NEED_DATA:
+                if self._connection.they_are_waiting_for_100_continue:
+                    await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+                self._connection.receive_data(bytes(await self._stream.receive_some()))
+            elif isinstance(event, h11.Request):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > BODY_LIMIT:
+                    return self._refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
+            elif isinstance(event, h11.EndOfMessage) and head is not None:
+                return HttpRequest(head.method.decode(), head.target.decode("ascii", "replace"), bytes(body))
+            else:
+                return None
+
+    async def _answer(self, response: HttpResponse) -> None:
+        if self._connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            return
+        close = self._connections.closing or self._connection.their_state is not h11.DONE
+        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
+        head = h11.Response(
+            status_code=response.status, headers=[*headers, ("Connection", "close")] if close else headers
+        )
+        parts = (self._connection.send(part) for part in (head, h11.Data(data=response.body), h11.EndOfMessage()))
+        await self._stream.send_all(b"".join(part for part in parts if part))
+
+    async def _send(self, event: h11.Event) -> None:
+        data = self._connection.send(event)
+        if data:
+            await self._stream.send_all(data)

@@ -1,0 +1,109 @@
+"""What is there at the moment of a scrape, and who is asked for it. Values and callables; no metric is named here.
+
+A scrape never waits: every source is a plain function that answers from memory. All are called on the loop, where what
+they look at is changed, except ``traffic``: it reads a file of the kernel's, and so in the scrape's own thread.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from linkwright.ipam.actor import ActorStatistics
+from linkwright.model import Endpoint, StoredNetwork
+from linkwright.store.statistics import Statistics
+
+#: The names of a source that failed, each with what it raised.
+Failed = Mapping[str, Exception]
+
+
+@frozen
+class KernelFigures:
+    """What was asked of the kernel since the start, and what it told. Keys are (action, kind of resource)."""
+
+    operations: Mapping[tuple[str, str], int] = field(factory=dict)
+    failures: Mapping[tuple[str, str], int] = field(factory=dict)
+    events: Mapping[str, int] = field(factory=dict)  # by the message's name
+    overruns: int = 0  # events lost, and everything read again
+    receive_buffer: int = 0  # bytes that the event socket was given
+
+
+@frozen
+class Traffic:
+    """Counters of one endpoint since its link was made, **as the container sees them**; packets and bytes."""
+
+    endpoint: Endpoint
+    link: str  # on the host
+    receive_bytes: int = 0
+    receive_packets: int = 0
+    receive_drop: int = 0
+    transmit_bytes: int = 0
+    transmit_packets: int = 0
+    transmit_drop: int = 0
+
+
+@frozen
+class Facts:
+    """Everything that is read and not recorded."""
+
+    version: str = ""
+    python: str = ""
+    started: float = 0.0  # seconds since the Unix epoch
+    networks: Sequence[StoredNetwork] = ()
+    endpoints: Sequence[Endpoint] = ()
+    frozen: Sequence[str] = ()  # ids of networks whose driver could not be asked
+    suspended: Sequence[str] = ()  # drivers that overran too often
+    ipam: ActorStatistics | None = None
+    store: Statistics = field(factory=Statistics)
+    kernel: KernelFigures = field(factory=KernelFigures)
+    checks: Mapping[str, bool] = field(factory=dict)
+    traffic: Sequence[Traffic] = ()
+
+
+def _none(_: Sequence[Endpoint]) -> Iterable[Traffic]:
+    return ()
+
+
+@frozen(kw_only=True)
+class Sources:
+    """Who is asked. What has no source is left as ``Facts`` has it."""
+
+    version: str = ""
+    python: str = ""
+    started: float = 0.0
+    networks: Callable[[], Iterable[StoredNetwork]] = tuple
+    endpoints: Callable[[], Iterable[Endpoint]] = tuple
+    frozen: Callable[[], Iterable[str]] = tuple
+    suspended: Callable[[], Iterable[str]] = tuple
+    ipam: Callable[[], ActorStatistics | None] = lambda: None
+    store: Callable[[], Statistics] = Statistics
+    kernel: Callable[[], KernelFigures] = KernelFigures
+    checks: Callable[[], Mapping[str, bool]] = dict
+    traffic: Callable[[Sequence[Endpoint]], Iterable[Traffic]] = _none
+
+    def gather(self) -> tuple[Facts, Failed]:
+        """Ask everybody but ``traffic``. A source that raises is left out and named: the others still count."""
+        values: dict[str, Any] = {}
+        failed: dict[str, Exception] = {}
+        for name in ASKED:
+            try:
+                answer = getattr(self, name)()
+                values[name] = answer if name in _WHOLE else tuple(answer)
+            except Exception as error:  # noqa: BLE001 - whatever it is, a scrape with holes beats none
+                failed[name] = error
+        return Facts(version=self.version, python=self.python, started=self.started, **values), failed
+
+    def add_traffic(self, facts: Facts) -> tuple[Facts, Failed]:
+        """Add the counters of the endpoints in *facts*. Not on the loop: it may take milliseconds."""
+        try:
+            return attrs.evolve(facts, traffic=tuple(self.traffic(facts.endpoints))), {}
+        except Exception as error:  # noqa: BLE001 - as above
+            return facts, {"traffic": error}
+
+
+_WHOLE = frozenset({"ipam", "store", "kernel", "checks"})
+
+#: The sources that are asked on the loop, and all of them.
+ASKED = ("networks", "endpoints", "frozen", "suspended", *sorted(_WHOLE))
+NAMES = (*ASKED, "traffic")

@@ -1,0 +1,137 @@
+"""The labels, and the values each can have. Rule: no value is made up at run time, and none comes from a user.
+
+Two exceptions, both bounded by what exists on the host: pools are named by their subnet, endpoints by their id.
+What is not known in advance is counted as ``OTHER``: a series for each typing error would fill Prometheus for ever.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Final, get_args
+
+from attrs import field, frozen
+
+from linkwright.daemon.metrics.facts import NAMES
+from linkwright.errors import DriverFault, KernelError, LinkwrightError, Refused, Stopping, Unavailable
+from linkwright.ipam.happenings import Happening
+from linkwright.model import EndpointState
+from linkwright.plan import Action, Resource
+from linkwright.wire.replies import Api
+from linkwright.wire.routes import TABLE as ROUTES
+
+OTHER: Final = "other"
+OK: Final = "ok"
+UNDECODABLE: Final = "undecodable"
+
+
+@frozen
+class Label:
+    """A label: its values where they are the same for every daemon, and those that exist at 0 from the start."""
+
+    name: str
+    help: str
+    values: tuple[str, ...] = ()
+    initial: tuple[str, ...] = field()
+
+    @initial.default
+    def _all_but_other(self) -> tuple[str, ...]:
+        return tuple(value for value in self.values if value != OTHER)
+
+
+#: How a call can fail: the error tree, whose root stands for a bug, and a request that could not be read.
+FAILURES: Final = (
+    Refused.outcome,
+    KernelError.outcome,
+    DriverFault.outcome,
+    Unavailable.outcome,
+    Stopping.outcome,
+    UNDECODABLE,
+    LinkwrightError.outcome,
+)
+
+RESOURCES: Final = tuple(sorted(kind.__name__.lower() for kind in get_args(Resource)))
+
+#: What a drift can be, beside a resource: see ``engine.reconcile``.
+_DRIFTS: Final = (
+    *RESOURCES,
+    "joined",  # a joined endpoint's link, which only `linkwright repair` makes again
+    "kernel",  # the kernel refused the repair
+    "leftover",  # ours, and nobody wishes for it
+    "unavailable",  # the kernel, or a driver, could not be asked
+    OTHER,
+)
+
+_EVENTS: Final = (
+    "deladdr",
+    "dellink",
+    "delneigh",
+    "delroute",
+    "newaddr",
+    "newlink",
+    "newneigh",
+    "newroute",
+    "overrun",
+    "ruleset",
+)
+
+PLUGIN: Final = Label("plugin", "the plugin as Docker calls it, `lw-bridge`: one for each socket")
+METHOD: Final = Label("method", "the call, as in its path: `NetworkDriver.CreateEndpoint`")
+OUTCOME: Final = Label("outcome", "how the call ended", (OK, *FAILURES), initial=(OK,))
+FAILURE: Final = Label("outcome", "how the call failed", FAILURES)
+DRIVER: Final = Label("driver", "the driver's name, `bridge`")
+STAGE: Final = Label("stage", "what took the time", ("driver", "kernel", "store", "join"))
+ENDPOINT_STATE: Final = Label("state", "where the endpoint stands", tuple(state.value for state in EndpointState))
+DRIFT: Final = Label("kind", "what differed", _DRIFTS)
+CALL: Final = Label(
+    "call", "the call", ("DeleteEndpoint", "DeleteNetwork", "Leave", "RevokeExternalConnectivity", OTHER)
+)
+WHAT: Final = Label("what", "what was removed", ("endpoint", "network", OTHER))
+ACTION: Final = Label("action", "whether ports were made or taken back", ("program", "revoke", OTHER))
+POOL: Final = Label("pool", "the pool's subnet, and its range if it has one: `10.1.0.0/16`")
+SPACE: Final = Label("space", "the address space: `linkwright-local`")
+ADDRESS_STATE: Final = Label("state", "which addresses", ("capacity", "allocated", "reserved", "quarantined"))
+HAPPENING: Final = Label("event", "what happened", tuple(sorted(happening.value for happening in Happening)))
+STEP: Final = Label("action", "what was done", tuple(sorted(action.value for action in Action)))
+RESOURCE: Final = Label("kind", "to what", RESOURCES)
+EVENT: Final = Label("event", "the kernel's message", _EVENTS)
+CHECK: Final = Label("check", "the check, as `/readyz` calls it")
+SOURCE: Final = Label("source", "what could not be read", NAMES)
+VERSION: Final = Label("version", "linkwright's version")
+PYTHON: Final = Label("python", "the interpreter's version")
+ENDPOINT: Final = Label("endpoint", "the endpoint's id, as `docker inspect` shows it")
+
+
+@frozen
+class Known:
+    """What a daemon knows of label values when it starts: methods by plugin, drivers, and health checks."""
+
+    plugins: Mapping[str, Sequence[str]] = field(factory=dict)
+    drivers: Sequence[str] = ()
+    checks: Sequence[str] = ()
+
+    def initial(self, labels: Sequence[Label]) -> Iterable[tuple[str, ...]]:
+        """Every combination of values that *labels* have from the start; none if one of them has none."""
+        for values in product(*(self._values(label) for label in labels)):
+            pairs = dict(zip((label.name for label in labels), values, strict=True))
+            if "method" not in pairs or pairs["method"] in self.plugins[pairs["plugin"]]:
+                yield values
+
+    def bounded(self, label: Label, value: str) -> str:
+        """*value* if *label* can have it, else ``OTHER``."""
+        return value if value in label.values or value in self._values(label) else OTHER
+
+    def _values(self, label: Label) -> tuple[str, ...]:
+        if label == PLUGIN:
+            return tuple(self.plugins)
+        if label == METHOD:
+            return tuple(sorted({method for methods in self.plugins.values() for method in methods}))
+        if label == DRIVER:
+            return tuple(self.drivers)
+        if label == CHECK:
+            return tuple(self.checks)
+        return label.initial
+
+
+def methods_of(implements: Iterable[Api]) -> tuple[str, ...]:
+    """The calls that a socket answers which serves the interfaces *implements*, and Plugin.Activate."""
+    served = {Api.PLUGIN, *implements}
+    return tuple(route.path[1:] for route in ROUTES if route.api in served)

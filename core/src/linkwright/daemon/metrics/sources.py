@@ -1,0 +1,49 @@
+"""Who answers for the facts in a running daemon. Joining only: ``facts`` says what is asked, ``readings`` what for."""
+
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from linkwright import __version__
+from linkwright.daemon.metrics import traffic
+from linkwright.daemon.metrics.facts import KernelFigures, Sources
+from linkwright.engine.desired import Scope
+from linkwright.engine.engine import Engine
+from linkwright.ipam.actor import ActorStatistics
+from linkwright.model import Endpoint
+from linkwright.plan import Link, Veth
+from linkwright.store.statistics import Statistics
+
+
+def sources_of(
+    engine: Engine,
+    *,
+    ipam: Callable[[], ActorStatistics],
+    store: Callable[[], Statistics],
+    kernel: Callable[[], KernelFigures],
+    checks: Callable[[], Mapping[str, bool]],
+    started: float,
+    counters: Path = traffic.FILE,
+) -> Sources:
+    """Return the sources that *engine* and the other parts are. *started* is in seconds since the Unix epoch."""
+    asking, state = engine.asking, engine.state
+
+    def link_of(endpoint: Endpoint) -> str:
+        wishes = engine.applying.desired.of(Scope(endpoint.network, endpoint.id))
+        ends = (wish.name for wish in wishes.values() if isinstance(wish, Link) and isinstance(wish.kind, Veth))
+        return next(ends, "")
+
+    return Sources(
+        version=__version__,
+        python=platform.python_version(),
+        started=started,
+        networks=state.networks.values,
+        endpoints=state.endpoints.values,
+        frozen=lambda: engine.reconcile.frozen,
+        suspended=lambda: (driver.name for driver in asking.registered if asking.suspended(driver.name)),
+        ipam=ipam,
+        store=store,
+        kernel=kernel,
+        checks=checks,
+        traffic=traffic.reader(link_of, file=counters),
+    )

@@ -1,0 +1,17 @@
+"""Telling systemd how it stands: the protocol of sd_notify(3), one datagram. Nothing where nobody listens."""
+
+import socket
+from collections.abc import Mapping
+
+
+def notify(environ: Mapping[str, str], state: str) -> None:
+    """Send *state* (``READY=1``, ``STOPPING=1``) to the socket that NOTIFY_SOCKET names."""
+    path = environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as datagram:
+        try:
+            datagram.sendto(state.encode(), address)
+        except OSError:
+            return  # a supervisor that does not read is no reason to stop

@@ -1,0 +1,180 @@
+"""The parts of a daemon, opened and joined: everything that ``app`` runs. No nursery and no socket here."""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import trio
+from attrs import frozen
+
+from linkwright.daemon.config import Config
+from linkwright.daemon.discovery import Found
+from linkwright.daemon.doors import Door
+from linkwright.daemon.firewalls import Firewalls
+from linkwright.daemon.http import Connections
+from linkwright.daemon.metrics import KernelFigures, Known, Metrics, methods_of
+from linkwright.daemon.plugin import Plugin, refusal
+from linkwright.engine.engine import Engine
+from linkwright.engine.observation import Observer
+from linkwright.engine.ports import Kernel
+from linkwright.engine.registry import Registered
+from linkwright.errors import Conflict
+from linkwright.ipam.actor import Actor
+from linkwright.ipam.automatic import docker_defaults
+from linkwright.ipam.ledger import Ledger
+from linkwright.ipam.spaces import LOCAL
+from linkwright.kernel.docker_user import DockerUser
+from linkwright.kernel.linux import KernelStatistics, LinuxKernel
+from linkwright.kernel.nftables.firewall import Firewall
+from linkwright.kernel.ruleset import ruleset
+from linkwright.model import Endpoint, StoredNetwork, Subnet
+from linkwright.plan.steps import KernelEvent
+from linkwright.store import Contents, Store
+from linkwright.wire.replies import Api
+
+
+class NamespaceLock:
+    """One daemon of an instance in a network namespace: two would undo each other's work.
+
+    An abstract unix socket (unix(7)) belongs to the network namespace it was bound in and is gone with its process.
+    """
+
+    def __init__(self, instance: str) -> None:
+        """Take the lock; Conflict if another process has it."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind(f"\0linkwright/{instance}")
+        except OSError as error:
+            self._socket.close()
+            raise Conflict(
+                f"another linkwright of instance {instance!r} runs in this network namespace; "
+                "stop it, or give this one another --instance and --prefix"
+            ) from error
+
+    def release(self) -> None:
+        """Let go."""
+        self._socket.close()
+
+
+@frozen
+class Parts:
+    """What the daemon is made of."""
+
+    engine: Engine
+    ipam: Actor
+
+
+def join_parts(
+    config: Config,
+    *,
+    found: Found,
+    kernel: Kernel,
+    store: Store,
+    contents: Contents,
+    observer: Observer,
+    clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Parts:
+    """Make engine and IPAM over *kernel* and *store* and load *contents* into them."""
+    ledger = Ledger(config.default_pools or docker_defaults(host_seed()))
+    ipam = Actor(ledger, commit=store.commit, routes=kernel.host_routes, clock=clock)
+    ipam.load((*contents.pools, *contents.leases))
+
+    def pool_held(subnet: Subnet) -> bool:
+        """Another IPAM driver's pools are not ours to know."""
+        return not _ours(subnet.space) or any(
+            pool.space == subnet.space and pool.subnet == subnet.pool for pool in ledger.pools()
+        )
+
+    async def give_back(network: StoredNetwork, endpoint: Endpoint) -> None:
+        for address in endpoint.addresses:
+            subnet = network.subnet_for(address)
+            if subnet is not None and _ours(subnet.space):
+                await ipam.reclaim(subnet.space, address.ip, until=endpoint.created)
+
+    engine = Engine(
+        kernel=kernel,
+        commit=store.commit,
+        drivers=found.drivers,
+        clock=clock,
+        timer=timer,
+        instance=config.instance,
+        observer=observer,
+        manage_forwarding=config.manage_forwarding,
+        pool_held=pool_held,
+        give_back=give_back,
+    )
+    engine.state.load((*contents.networks, *contents.endpoints))
+    return Parts(engine, ipam)
+
+
+def _ours(space: str) -> bool:
+    """Whether *space* is one of our IPAM's."""
+    return space.partition(":")[0] == LOCAL
+
+
+def host_seed() -> str:
+    """What makes this host's automatic IPv6 pools its own: machine-id(5), or the host's name where there is none."""
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip() or socket.gethostname()
+    except OSError:
+        return socket.gethostname()
+
+
+def known_of(config: Config, found: Found) -> Known:
+    """The label values that this daemon's metrics have from the start."""
+    names = [driver.name for driver in found.drivers]
+    return Known(
+        plugins={
+            **{f"{config.prefix}{name}": methods_of(tuple(Api)) for name in names},
+            f"{config.prefix}ipam": methods_of((Api.IPAM_DRIVER,)),
+        },
+        drivers=names,
+        checks=("start",),
+    )
+
+
+async def open_kernel(
+    stack: AsyncExitStack, config: Config, events: trio.MemorySendChannel[KernelEvent]
+) -> tuple[LinuxKernel, Firewall]:
+    """Open the kernel and its firewall on *stack*; each has a ``run`` for the nursery."""
+    table = ruleset(config.instance, config.firewall_mark, guard=config.manage_forwarding)
+    firewall = await stack.enter_async_context(Firewall(table))
+    rule = DockerUser(instance=config.instance, mark_bit=config.firewall_mark)
+    kernel = LinuxKernel(events=events, instance=config.instance, firewall=Firewalls(firewall, rule))
+    return await stack.enter_async_context(kernel), firewall
+
+
+def plugins_of(config: Config, parts: Parts, *, metrics: Metrics, connections: Connections) -> tuple[Plugin, ...]:
+    """A plugin for each driver, and one that is for addresses alone, named as Docker calls them."""
+
+    def plugin(name: str, registered: Registered | None) -> Plugin:
+        return Plugin(
+            name=f"{config.prefix}{name}",
+            engine=parts.engine,
+            ipam=parts.ipam,
+            closing=lambda: connections.closing,
+            timing=metrics.rpc,
+            registered=registered,
+        )
+
+    drivers = (plugin(registered.name, registered) for registered in parts.engine.asking.registered)
+    return (*drivers, plugin("ipam", None))
+
+
+def plugin_doors(config: Config, plugins: tuple[Plugin, ...]) -> tuple[Door, ...]:
+    """Where each plugin listens: Docker takes its name from the socket's file name."""
+    return tuple(Door(config.plugin_dir / f"{plugin.name}.sock", plugin.answer, refusal) for plugin in plugins)
+
+
+def figures(statistics: KernelStatistics) -> KernelFigures:
+    """What the metrics show of the kernel half."""
+    return KernelFigures(
+        operations=statistics.operations,
+        failures={("other", "other"): statistics.failures},
+        events=statistics.events,
+        overruns=statistics.overruns,
+        receive_buffer=statistics.receive_buffer,
+    )

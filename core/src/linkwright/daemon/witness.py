@@ -1,0 +1,51 @@
+"""The Docker witness: what Docker deleted while we were away it never tells, so ask it. Optional and read-only.
+
+Rule 1: only the reconciler asks, never an RPC: dockerd waits for its plugins at the start, and two that wait for each
+other hang the boot. Rule 2: a short deadline, and two sightings before anything is collected.
+"""
+
+from pathlib import Path
+
+from linkwright.daemon import client
+from linkwright.engine.engine import Engine
+from linkwright.errors import LinkwrightError, Unavailable
+
+#: Seconds for an answer of the Docker API. It is on this host or it is of no use.
+DEADLINE = 2.0
+
+
+class Witness:
+    """Remembers which of our networks Docker did not know at the last look."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        """Ask the API at *path* about the networks of *engine*."""
+        self._path = path
+        self._engine = engine
+        self._missed: frozenset[str] = frozenset()
+        self.error = ""
+
+    @property
+    def unconfirmed(self) -> frozenset[str]:
+        """The networks that Docker did not know when it was last asked."""
+        return self._missed
+
+    async def look(self) -> None:
+        """Ask once; collect networks that were missed the last time too. An API that does not answer is no evidence."""
+        before = frozenset(self._engine.state.networks)
+        try:
+            known = await self._networks()
+        except LinkwrightError as error:
+            self.error = str(error)
+            return
+        self.error = ""
+        missed = before - known
+        for network_id in sorted(missed & self._missed):
+            await self._engine.networks.collect(network_id, "Docker does not know it any more")
+        self._missed = frozenset(missed & frozenset(self._engine.state.networks))
+
+    async def _networks(self) -> frozenset[str]:
+        answer = await client.request(self._path, "/networks", host="docker", deadline=DEADLINE)
+        networks = answer.json()
+        if answer.status != 200 or not isinstance(networks, list):  # noqa: PLR2004
+            raise Unavailable(f"the Docker API at {self._path} answered {answer.status} to a list of networks")
+        return frozenset(str(network.get("Id")) for network in networks if isinstance(network, dict))
