@@ -9,6 +9,11 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+#: Properties draw the same examples in every run, and a slow machine is no failure.
+settings.register_profile("linkwright", derandomize=True, deadline=None)
+settings.load_profile("linkwright")
 
 pytest_plugins = ["tests.engines.fixtures"]
 

@@ -313,7 +313,7 @@ async def test_l_11_a_deletion_that_the_kernel_refuses_is_finished_later(world: 
     world.kernel.fail_next(errno.EBUSY)
     await world.engine.endpoints.delete(NETWORK, ENDPOINT)
     assert [endpoint.state for endpoint in (await world.store.load()).endpoints] == [EndpointState.DELETING]
-    await world.engine.reconcile.collect()
+    await world.engine.collecting.collect()
 
     assert before == world.host()
     assert not (await world.store.load()).endpoints
@@ -433,11 +433,11 @@ async def test_an_endpoint_that_no_later_call_names_is_given_up_after_a_while(wo
     await world.endpoint()
 
     for _ in range(2):
-        await world.engine.reconcile.collect()
+        await world.engine.collecting.collect()
     assert len((await world.store.load()).endpoints) == 1
     world.now += 61
     for _ in range(2):
-        await world.engine.reconcile.collect()
+        await world.engine.collecting.collect()
 
     assert before == world.host()
     assert world.given_back == [ENDPOINT]
@@ -450,12 +450,31 @@ async def test_an_endpoint_whose_sandbox_is_gone_is_collected_at_the_second_sigh
     await world.join()
     world.kernel.sandboxes.clear()
 
-    await world.engine.reconcile.collect()
+    await world.engine.collecting.collect()
     assert len((await world.store.load()).endpoints) == 1
-    await world.engine.reconcile.collect()
+    await world.engine.collecting.collect()
 
     assert not (await world.store.load()).endpoints
     assert world.given_back == [ENDPOINT]
+
+
+async def test_a_network_whose_pools_were_given_back_is_an_orphan_after_a_minute(world: World) -> None:
+    """R-13: DeleteNetwork was lost while we were away; Docker's replay does not name the pool any more."""
+    before = world.host()
+    held = True
+    world.restart(pool_held=lambda _: held)
+    await world.network()
+
+    await world.engine.collecting.collect()
+    held = False
+    await world.engine.collecting.collect()
+    world.now += 59
+    await world.engine.collecting.collect()
+    assert [network.id for network in (await world.store.load()).networks] == [NETWORK]
+    world.now += 2
+    await world.engine.collecting.collect()
+
+    assert before == world.host()
 
 
 async def test_a_network_whose_driver_is_gone_is_frozen(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from linkwright.engine.applying import Applying
 from linkwright.engine.asking import DEADLINE, Asking, Somewhere, in_thread
+from linkwright.engine.collecting import Collecting
 from linkwright.engine.desired import Desired
 from linkwright.engine.endpoints import Endpoints, GiveBack
 from linkwright.engine.networks import Networks
@@ -71,6 +72,9 @@ class Engine:
             timer=timer,
             give_back=give_back,
         )
+        self.collecting = Collecting(
+            state=self.state, networks=self.networks, endpoints=self.endpoints, kernel=kernel, clock=clock
+        )
         self.reconcile = Reconcile(
             state=self.state,
             asking=self.asking,
@@ -78,6 +82,6 @@ class Engine:
             networks=self.networks,
             endpoints=self.endpoints,
             kernel=kernel,
+            collecting=self.collecting,
             observer=observer,
-            clock=clock,
         )

@@ -13,13 +13,14 @@ a fixed attribute changed                        reported ("pending")
 ===============================================  ==================================================================
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 
 import trio
 from attrs import evolve, field, frozen
 
 from linkwright.engine.applying import Applying
 from linkwright.engine.asking import Asking
+from linkwright.engine.collecting import Collecting
 from linkwright.engine.desired import Scope
 from linkwright.engine.endpoints import Endpoints
 from linkwright.engine.networks import Networks
@@ -27,15 +28,14 @@ from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.ports import Kernel, KernelEvent
 from linkwright.engine.state import State
 from linkwright.errors import KernelError, LinkwrightError
-from linkwright.model import Endpoint, EndpointState
+from linkwright.model import EndpointState
 from linkwright.plan import Action, Hold, Key, Link, Plan, Resource, Snapshot, Step, Sysctl, diff, render
 
-#: Seconds that events are gathered before the keys are looked at: deleting a bridge is one event for each of its ports.
+#: Seconds that events are gathered: deleting a bridge is one event for each of its ports.
 SETTLE = 0.05
 
-#: Seconds between looks at everything, and the age at which an endpoint that no later call has named is given up.
+#: Seconds between looks at everything.
 PERIOD = 30.0
-UNNAMED = 60.0
 
 
 @frozen
@@ -64,8 +64,8 @@ class Reconcile:
         networks: Networks,
         endpoints: Endpoints,
         kernel: Kernel,
+        collecting: Collecting,
         observer: Observer,
-        clock: Callable[[], float],
     ) -> None:
         """Take the parts."""
         self._state = state
@@ -74,10 +74,9 @@ class Reconcile:
         self._networks = networks
         self._endpoints = endpoints
         self._kernel = kernel
+        self._collecting = collecting
         self._observer = observer
-        self._clock = clock
         self._frozen: dict[str, str] = {}
-        self._gone_before: frozenset[str] = frozenset()
 
     @property
     def frozen(self) -> Mapping[str, str]:
@@ -88,9 +87,9 @@ class Reconcile:
 
     async def start(self) -> Report:
         """Ask the drivers about everything that is stored, collect what another boot left, and heal."""
+        await self._collecting.collect()
         for network_id in tuple(self._state.networks):
             async with self._networks.lock(network_id):
-                await self._collect_dead(network_id, at_start=True)
                 await self._desire(network_id)
             await trio.lowlevel.checkpoint()
         return await self.heal()
@@ -228,7 +227,8 @@ class Reconcile:
         """Whether the link's endpoint has joined: Docker has it, or the sandbox took it down with it."""
         scope = self._applying.desired.holder(link.key)
         endpoint = self._state.endpoints.get(scope.endpoint) if scope and scope.endpoint else None
-        return endpoint is not None and endpoint.sandbox is not None and link.hold is Hold.OWN
+        joined = endpoint is not None and endpoint.state is not EndpointState.CREATING
+        return joined and link.hold is Hold.OWN
 
     async def _carry_out(self, plan: Plan, network_id: str) -> None:
         if plan.steps:
@@ -242,39 +242,6 @@ class Reconcile:
             self._observer(Drift(_kind_of(step), repaired=True, text=render(step), network=network_id))
         for step in plan.pending:
             self._observer(Drift(_kind_of(step), repaired=False, text=render(step), network=network_id))
-
-    # --- the dead ------------------------------------------------------------------------------------------------
-
-    async def collect(self) -> None:
-        """Remove what Docker will never mention again: endpoints that died, that nobody named, half-deleted ones."""
-        gone: set[str] = set()
-        for network_id in tuple(self._state.networks):
-            async with self._networks.lock(network_id):
-                gone |= await self._collect_dead(network_id)
-        self._gone_before = frozenset(gone)
-
-    async def _collect_dead(self, network_id: str, *, at_start: bool = False) -> set[str]:
-        seen_gone: set[str] = set()
-        for endpoint in self._state.endpoints_of(network_id):
-            reason = await self._why_dead(endpoint)
-            if reason is None:
-                continue
-            seen_gone.add(endpoint.id)
-            # Docker may be between two calls about it: a second sighting is needed, except for another boot's.
-            certain = endpoint.boot not in {"", self._kernel.boot_id()} or endpoint.state is EndpointState.DELETING
-            if certain or endpoint.id in self._gone_before:
-                await self._endpoints.collect(endpoint, reason)
-        return seen_gone if not at_start else set()
-
-    async def _why_dead(self, endpoint: Endpoint) -> str | None:
-        if endpoint.state is EndpointState.DELETING:
-            return "its deletion was not finished"
-        old = self._clock() - endpoint.created > UNNAMED
-        if endpoint.state is EndpointState.CREATING:
-            if endpoint.boot not in {"", self._kernel.boot_id()}:
-                return "it was made under another boot"
-            return "no later call named it" if old else None
-        return "its sandbox is gone" if await self._endpoints.dead(endpoint) else None
 
     # --- the service ---------------------------------------------------------------------------------------------
 
@@ -294,7 +261,7 @@ class Reconcile:
                 return
             if trio.current_time() >= deadline:
                 deadline = trio.current_time() + period
-                await self._tolerated(self.collect())
+                await self._tolerated(self._collecting.collect())
                 await self._tolerated(self.heal())
             elif any(not event.keys for event in gathered):
                 await self._tolerated(self.heal())

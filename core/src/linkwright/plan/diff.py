@@ -8,9 +8,11 @@ Rule 2: the order is a table (``RANK``), with these reasons:
 - a sysctl that must precede "up" makes its link be made down and set up afterwards;
 - addresses before routes, since a next hop must be reachable; addresses before "up" costs nothing;
 - make before unmake, so that there is never a moment without, except where only one can exist (``exclusive``).
+
+Rule 3: no step is planned that has to fail: what lies on a link that cannot be had waits until it can.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
@@ -73,10 +75,12 @@ def diff(actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource]) -> Plan
     that differs goes to ``pending``: whether a live thing may be replaced is not the planner's to decide.
     """
     draft = _Draft()
+    staying = [link for key, link in actual.items() if key in wanted and isinstance(link, Link)]
+    held = {link.exclusive: link for link in staying if link.exclusive}
     for key, resource in wanted.items():
         found = actual.get(key)
         if found is None:
-            _make(draft, resource)
+            _make(draft, resource, held)
         else:
             _change(draft, found, resource)
     for key, resource in actual.items():
@@ -85,8 +89,12 @@ def diff(actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource]) -> Plan
     return Plan(_ordered(draft, wanted), tuple(draft.pending), tuple(draft.problems))
 
 
-def _make(draft: _Draft, resource: Resource) -> None:
-    if isinstance(resource, Link) and resource.hold is Hold.BORROW:
+def _make(draft: _Draft, resource: Resource, held: Mapping[Key, Link]) -> None:
+    exclusive = resource.exclusive if isinstance(resource, Link) else None
+    if exclusive is not None and exclusive in held:
+        text = f"{' '.join(exclusive)} is held by link {held[exclusive].name!r}, which is in use"
+        draft.problems.append(Problem(resource, text))
+    elif isinstance(resource, Link) and resource.hold is Hold.BORROW:
         draft.problems.append(Problem(resource, f"there is no link {resource.name!r} on this host"))
     elif isinstance(resource, Sysctl) and resource.hold is Hold.BORROW:
         draft.problems.append(_sysctl_problem(resource, "not there"))
@@ -122,7 +130,8 @@ def _ordered(draft: _Draft, wanted: Mapping[Key, Resource]) -> tuple[Step, ...]:
     down_first = {
         resource.before_up for resource in wanted.values() if isinstance(resource, Sysctl) and resource.before_up
     }
-    makes = sorted(_parents_first(draft.makes), key=_rank)
+    blocked = {problem.resource.key for problem in draft.problems}
+    makes = sorted(_possible(_parents_first(draft.makes), blocked), key=_rank)
     steps: list[tuple[int, Step]] = []
     for step in makes:
         link = step.resource
@@ -164,6 +173,15 @@ def _exclusive(step: Step) -> Key | None:
 
 def _falls(resource: Resource, gone: set[Key]) -> bool:
     return isinstance(resource, _FALLS_WITH_LINK) and any(key in gone for key in resource.requires)
+
+
+def _possible(parents_first: Iterable[Step], blocked: set[Key]) -> Iterator[Step]:
+    """Leave out what requires something that cannot be had, and what requires that."""
+    for step in parents_first:
+        if blocked.isdisjoint(step.resource.requires):
+            yield step
+        else:
+            blocked = blocked | {step.resource.key}
 
 
 def _parents_first(steps: Iterable[Step]) -> list[Step]:

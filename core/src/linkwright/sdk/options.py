@@ -28,6 +28,13 @@ DOCKER_LABELS = frozenset(
     }
 )
 
+#: More digits than any number that means something here; int() refuses thousands of them in words of its own.
+_DIGITS = 20
+
+#: How alike two words have to be to be taken for one (difflib's own cutoff), and how much of a key is compared.
+_NEAR = 0.6
+_COMPARED = 100
+
 #: Go's strconv.ParseBool, which every Docker driver uses.
 _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
@@ -63,7 +70,8 @@ def number(least: int, most: int) -> Callable[[str], int]:
 
     def read_number(text: str) -> int:
         # int() alone would take "1_400", " 1400" and digits of other scripts
-        value = int(text) if text.isascii() and text.isdigit() else -1
+        plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+        value = int(text) if plain else -1
         if not least <= value <= most:
             raise ValueError(f"write a whole number from {least} to {most}")
         return value
@@ -144,9 +152,18 @@ def read(options: type[O], pairs: Mapping[str, str], *, driver: str) -> O:
 
 def unknown_option(key: str, known: Mapping[str, object], *, of: str) -> str:
     """Return the refusal of *key*: the nearest known key, or all of them where none is near."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if not near:  # a wrong prefix hides a right last part: -o com.example.mut
-        last = {other.rpartition(".")[2]: other for other in known}
-        near = [last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1, cutoff=0.5)]
-    advice = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known)) or 'none'}"
+    near = _nearest(key, known)
+    advice = f"did you mean {near!r}?" if near else f"it knows {', '.join(sorted(known)) or 'none'}"
     return f"{of} has no option {key!r}; {advice}"
+
+
+def _nearest(key: str, known: Mapping[str, object]) -> str | None:
+    """Compare last words first: all of Docker's labels begin alike, and `-o com.example.mut` means the MTU."""
+    last = key[-_COMPARED:].rpartition(".")[2]
+    scored = [(_likeness(last, other.rpartition(".")[2]), _likeness(key[-_COMPARED:], other), other) for other in known]
+    by_last, in_full, other = max(scored, default=(0.0, 0.0, ""))
+    return other if max(by_last, in_full) >= _NEAR else None
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
