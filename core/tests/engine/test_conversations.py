@@ -218,7 +218,7 @@ async def test_forwarding_that_nobody_enabled_is_refused_by_name_unless_it_is_ou
 
 async def test_an_unknown_option_is_refused_with_the_nearest_known_one(world: World) -> None:
     """P-22: a misspelt option does not make a network without it."""
-    with pytest.raises(Refused, match=r"com\.example\.nb\.mut.*did you mean 'mtu'"):
+    with pytest.raises(Refused, match=r"com\.example\.nb\.mut.*did you mean '[a-z.]*mtu'"):
         await world.network(**{"com.example.nb.mut": "1400"})
     await world.network(**{"com.docker.network.advertise_addr_nmsgs": "2"})
 

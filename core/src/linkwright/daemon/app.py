@@ -32,7 +32,6 @@ from linkwright.daemon.notify import notify
 from linkwright.daemon.parts import (
     NamespaceLock,
     Parts,
-    figures,
     join_parts,
     known_of,
     open_kernel,
@@ -87,7 +86,7 @@ async def serve(config: Config, environ: Mapping[str, str]) -> None:
             parts.engine,
             ipam=parts.ipam.statistics,
             store=store.statistics,
-            kernel=lambda: figures(kernel.statistics()),
+            kernel=kernel.statistics,
             checks=health.checks,
             started=started,
         )

@@ -14,7 +14,7 @@ from linkwright.daemon.discovery import Found
 from linkwright.daemon.doors import Door
 from linkwright.daemon.firewalls import Firewalls
 from linkwright.daemon.http import Connections
-from linkwright.daemon.metrics import KernelFigures, Known, Metrics, methods_of
+from linkwright.daemon.metrics import Known, Metrics, methods_of
 from linkwright.daemon.plugin import Plugin, refusal
 from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
@@ -167,14 +167,3 @@ def plugins_of(config: Config, parts: Parts, *, metrics: Metrics, connections: C
 def plugin_doors(config: Config, plugins: tuple[Plugin, ...]) -> tuple[Door, ...]:
     """Where each plugin listens: Docker takes its name from the socket's file name."""
     return tuple(Door(config.plugin_dir / f"{plugin.name}.sock", plugin.answer, refusal) for plugin in plugins)
-
-
-def figures(statistics: KernelStatistics) -> KernelFigures:
-    """What the metrics show of the kernel half."""
-    return KernelFigures(
-        operations=statistics.operations,
-        failures={("other", "other"): statistics.failures},
-        events=statistics.events,
-        overruns=statistics.overruns,
-        receive_buffer=statistics.receive_buffer,
-    )

@@ -52,6 +52,7 @@ class Asking:
         self._deadline = deadline
         self._observer = observer
         self._overruns: dict[str, int] = dict.fromkeys(self._drivers, 0)
+        self._typed: dict[str, tuple[StoredNetwork, Network[Any]]] = {}
 
     @property
     def registered(self) -> tuple[Registered, ...]:
@@ -68,6 +69,17 @@ class Asking:
 
     def typed(self, network: StoredNetwork) -> Network[Any]:
         """Return *network* as its driver sees it: options read, gateways left out if the user wants none."""
+        stored, typed = self._typed.get(network.id, (None, None))
+        if typed is None or stored is not network:  # making an endpoint asks three times
+            typed = self._read(network)
+            self._typed[network.id] = (network, typed)
+        return typed
+
+    def forget(self, network_id: str) -> None:
+        """The network is gone."""
+        self._typed.pop(network_id, None)
+
+    def _read(self, network: StoredNetwork) -> Network[Any]:
         options = self.options(network.driver, network.options)
         typed = network.with_options(options)
         if isinstance(options, CommonOptions) and not options.gateway:

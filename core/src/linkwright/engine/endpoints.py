@@ -160,7 +160,7 @@ class Endpoints:
                 )
                 if joined != endpoint:
                     await self._state.commit(Put(joined))
-            options = self._asking.options(network.driver, network.options)
+            options = self._asking.typed(network).options
             prefix = options.interface_prefix if isinstance(options, CommonOptions) else "eth"
             return Joined(join, prefix, endpoint.options.get(IFNAME, ""))
 
@@ -247,7 +247,7 @@ class Endpoints:
     def _chosen_mac(
         self, network: StoredNetwork, endpoint_id: str, name: str, address: IPv4Interface | IPv6Interface | None
     ) -> Mac:
-        options = self._asking.options(network.driver, network.options)
+        options = self._asking.typed(network).options
         stable = isinstance(options, CommonOptions) and options.stable_mac
         return Mac.derive(network.id, name or str(address)) if stable else Mac.derive(endpoint_id)
 

@@ -117,6 +117,7 @@ class Networks:
         for scope in scopes:
             self._applying.settle(await self._applying.apply(scope, {}, look=False))
         await self._state.commit(*(Drop(endpoint) for endpoint in endpoints), Drop(network))
+        self._asking.forget(network.id)
 
     async def collect(self, network_id: str, reason: str) -> None:
         """Remove a network that Docker has forgotten."""

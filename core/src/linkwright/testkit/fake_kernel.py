@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import trio
 from attrs import evolve
 
-from linkwright.engine.ports import KernelEvent
 from linkwright.errors import KernelError
 from linkwright.model import HostFacts, Prefix
-from linkwright.plan.render import render
+from linkwright.model.mac import Mac
 from linkwright.plan.resources import Element, FdbEntry, Key, Link, Resource, Sysctl, Veth
-from linkwright.plan.steps import Action, Snapshot, Step
+from linkwright.plan.steps import Action, KernelEvent, Snapshot, Step
 from linkwright.testkit.fake_kernel_state import FakeKernelState
-from linkwright.testkit.fake_links import Lent
+from linkwright.testkit.fake_links import ELSEWHERE, Lent, refused
 
 
 class FakeKernel:
@@ -51,7 +50,7 @@ class FakeKernel:
         self.delay = 0.0
         self.prepared = 0
         self.state = FakeKernelState()
-        self.state.resources[("link", "lo")] = Link("lo", mtu=65536, master="", up=True)
+        self.state.resources[("link", "lo")] = Link("lo", mtu=65536, mac=Mac(bytes(6)), master="", up=True)
         own_end: trio.MemorySendChannel[KernelEvent]
         own_end, self.events = trio.open_memory_channel[KernelEvent](math.inf)
         self._events = events or own_end
@@ -185,7 +184,7 @@ class FakeKernel:
                 del self.state.resources[key]
         del self.state.resources[link.key]
         self.state.lent[name] = Lent(sandbox, evolve(link, master="", port=None, up=True))
-        self._hide_peer(link, "")
+        self._hide_peer(link, ELSEWHERE)
         self._tell("del", link.key)
 
     def give_back(self, name: str) -> None:
@@ -212,7 +211,7 @@ class FakeKernel:
     def _attempt(self, state: FakeKernelState, step: Step) -> None:
         self.attempted += 1
         if self.attempted in self.fail_at:
-            raise KernelError(self.fail_at[self.attempted], step=render(step), extack="injected by the test")
+            raise refused(self.fail_at[self.attempted], step, "injected by the test")
         state.do(step)
 
     def _take_back(self, before: FakeKernelState, after: FakeKernelState) -> None:

@@ -160,8 +160,7 @@ class FakeKernelState(FakeLinks):
         if step.action is Action.DELETE:
             self.drop(element.key)
             return
-        if not self.table:
-            raise refused(errno.ENOENT, step)
+        self.table = True  # the real firewall makes its table again rather than fail
         if step.action is Action.CREATE and self.resources.get(element.key, element) != element:
             raise refused(errno.EEXIST, step)
         self._put(element)

@@ -32,6 +32,9 @@ from linkwright.plan.resources import (
 )
 from linkwright.plan.steps import Action, Step
 
+#: How the real kernel's reader names a veth's peer that is in another namespace.
+ELSEWHERE = "?"
+
 #: What a bridge gives a new port (br_add_if in net/bridge/br_if.c).
 PORT_DEFAULTS = BridgePort(learning=True, flood=True, hairpin=False, isolated=False, neighbour_suppress=False)
 
@@ -84,7 +87,8 @@ class FakeLinks:
         link = Link(wish.name, kind, mtu=mtu, mac=mac, master=wish.master or "", up=bool(wish.up), mark=wish.mark)
         self.resources[link.key] = evolve(link, port=self._port(step, link, wish.port, None))
         if isinstance(kind, Veth):
-            peer = Link(kind.peer, Veth(wish.name, mac), mtu=mtu, mac=kind.peer_mac, master="", up=False)
+            peer_mac = getattr(wish.kind, "peer_mac", None) or Mac.derive("fake", kind.peer)
+            peer = Link(kind.peer, Veth(wish.name), mtu=mtu, mac=peer_mac, master="", up=False)
             self.resources[peer.key] = peer
 
     def _check_exclusive(self, step: Step, wish: Link) -> None:
@@ -105,7 +109,7 @@ class FakeLinks:
             case Bridge():
                 kind = Bridge(True if kind.multicast_snooping is None else kind.multicast_snooping)
             case Veth():
-                kind = evolve(kind, peer_mac=kind.peer_mac or Mac.derive("fake", kind.peer))
+                kind = Veth(kind.peer)  # the peer's address is the peer's
             case Vxlan():
                 learning = True if kind.learning is None else kind.learning
                 kind = evolve(kind, learning=learning, proxy=bool(kind.proxy))
@@ -122,7 +126,7 @@ class FakeLinks:
             raise refused(errno.ENODEV, step)
         if master is None or not isinstance(master.kind, Bridge):
             if wish is not None:
-                raise refused(errno.EINVAL, step)
+                raise refused(errno.EOPNOTSUPP, step)
             return None
         return evolve(had or PORT_DEFAULTS, **({} if wish is None else _wished(wish)))
 
@@ -178,7 +182,7 @@ class FakeLinks:
         for moved, lent in list(self.lent.items()):
             if getattr(lent.link.kind, "parent", None) == name or getattr(lent.link.kind, "peer", None) == name:
                 del self.lent[moved]
-        if isinstance(link.kind, Veth) and link.kind.peer:
+        if isinstance(link.kind, Veth):
             self.remove_link(link.kind.peer)
 
     def links(self) -> Iterator[Link]:
@@ -198,4 +202,4 @@ def _wished(value: attrs.AttrsInstance) -> dict[str, Any]:
 
 def refused(code: int, step: Step, extack: str = "") -> KernelError:
     """Say that the kernel refused *step* with errno *code*."""
-    return KernelError(code, step=render(step), extack=extack)
+    return KernelError(code, step="; ".join(render(step).splitlines()), extack=extack)

@@ -8,10 +8,11 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from attrs import frozen
 
-from linkwright.kernel.nftables.sockets import within
+from linkwright.kernel.netns import enter
 
 
 @frozen
@@ -39,7 +40,14 @@ class Namespace:
 
     def socket(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
         """Open a socket in here."""
-        return within(self.path, lambda: socket.socket(family, kind))
+
+        def opened() -> socket.socket:
+            enter(self.path)
+            return socket.socket(family, kind)
+
+        # A thread that has entered a namespace stays there: this one ends with the pool.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(opened).result()
 
 
 @contextlib.contextmanager

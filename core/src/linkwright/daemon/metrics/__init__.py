@@ -4,7 +4,7 @@
 the moment of a scrape, ``scrape`` puts both into Prometheus' text, ``manual`` prints the page of all metrics.
 """
 
-from linkwright.daemon.metrics.facts import Facts, KernelFigures, Sources
+from linkwright.daemon.metrics.facts import Facts, Sources
 from linkwright.daemon.metrics.labels import Known, methods_of
 from linkwright.daemon.metrics.recording import Metrics
 from linkwright.daemon.metrics.scrape import CONTENT_TYPE
@@ -15,7 +15,6 @@ __all__ = [
     "CONTENT_TYPE",
     "TABLE",
     "Facts",
-    "KernelFigures",
     "Kind",
     "Known",
     "Metrics",

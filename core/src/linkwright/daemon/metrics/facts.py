@@ -11,6 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from linkwright.ipam.actor import ActorStatistics
+from linkwright.kernel.linux import KernelStatistics
 from linkwright.model import Endpoint, StoredNetwork
 from linkwright.store.statistics import Statistics
 
@@ -18,15 +19,19 @@ from linkwright.store.statistics import Statistics
 Failed = Mapping[str, Exception]
 
 
-@frozen
-class KernelFigures:
-    """What was asked of the kernel since the start, and what it told. Keys are (action, kind of resource)."""
-
-    operations: Mapping[tuple[str, str], int] = field(factory=dict)
-    failures: Mapping[tuple[str, str], int] = field(factory=dict)
-    events: Mapping[str, int] = field(factory=dict)  # by the message's name
-    overruns: int = 0  # events lost, and everything read again
-    receive_buffer: int = 0  # bytes that the event socket was given
+def idle_kernel() -> KernelStatistics:
+    """Return the statistics of a kernel that was not asked for anything."""
+    return KernelStatistics(
+        operations={},
+        batches=0,
+        failures=0,
+        not_undone=0,
+        doomed_waiting=0,
+        doomed_removed=0,
+        events={},
+        overruns=0,
+        receive_buffer=0,
+    )
 
 
 @frozen
@@ -56,7 +61,7 @@ class Facts:
     suspended: Sequence[str] = ()  # drivers that overran too often
     ipam: ActorStatistics | None = None
     store: Statistics = field(factory=Statistics)
-    kernel: KernelFigures = field(factory=KernelFigures)
+    kernel: KernelStatistics = field(factory=idle_kernel)
     checks: Mapping[str, bool] = field(factory=dict)
     traffic: Sequence[Traffic] = ()
 
@@ -78,7 +83,7 @@ class Sources:
     suspended: Callable[[], Iterable[str]] = tuple
     ipam: Callable[[], ActorStatistics | None] = lambda: None
     store: Callable[[], Statistics] = Statistics
-    kernel: Callable[[], KernelFigures] = KernelFigures
+    kernel: Callable[[], KernelStatistics] = idle_kernel
     checks: Callable[[], Mapping[str, bool]] = dict
     traffic: Callable[[Sequence[Endpoint]], Iterable[Traffic]] = _none
 

@@ -48,11 +48,12 @@ FAILURES: Final = (
     LinkwrightError.outcome,
 )
 
-RESOURCES: Final = tuple(sorted(kind.__name__.lower() for kind in get_args(Resource)))
+#: The first word of a resource's key.
+_KEYS: Final = ("address", "element", "fdb", "link", "neighbour", "route", "sysctl")
 
 #: What a drift can be, beside a resource: see ``engine.reconcile``.
 _DRIFTS: Final = (
-    *RESOURCES,
+    *sorted(kind.__name__.lower() for kind in get_args(Resource)),
     "joined",  # a joined endpoint's link, which only `linkwright repair` makes again
     "kernel",  # the kernel refused the repair
     "leftover",  # ours, and nobody wishes for it
@@ -69,8 +70,6 @@ _EVENTS: Final = (
     "newlink",
     "newneigh",
     "newroute",
-    "overrun",
-    "ruleset",
 )
 
 PLUGIN: Final = Label("plugin", "the plugin as Docker calls it, `lw-bridge`: one for each socket")
@@ -91,7 +90,7 @@ SPACE: Final = Label("space", "the address space: `linkwright-local`")
 ADDRESS_STATE: Final = Label("state", "which addresses", ("capacity", "allocated", "reserved", "quarantined"))
 HAPPENING: Final = Label("event", "what happened", tuple(sorted(happening.value for happening in Happening)))
 STEP: Final = Label("action", "what was done", tuple(sorted(action.value for action in Action)))
-RESOURCE: Final = Label("kind", "to what", RESOURCES)
+RESOURCE: Final = Label("kind", "to what", _KEYS)
 EVENT: Final = Label("event", "the kernel's message", _EVENTS)
 CHECK: Final = Label("check", "the check, as `/readyz` calls it")
 SOURCE: Final = Label("source", "what could not be read", NAMES)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from linkwright.daemon.metrics.facts import Facts, Traffic
 from linkwright.daemon.printable import printable
+from linkwright.kernel.linux import KernelStatistics
 from linkwright.store.statistics import Statistics
 
 Sample = tuple[tuple[str, ...], float]
@@ -93,24 +94,18 @@ def operations(facts: Facts) -> Iterator[Sample]:
     return ((key, float(count)) for key, count in facts.kernel.operations.items())
 
 
-def failures(facts: Facts) -> Iterator[Sample]:
-    """Yield what the kernel refused."""
-    return ((key, float(count)) for key, count in facts.kernel.failures.items())
-
-
 def events(facts: Facts) -> Iterator[Sample]:
     """Yield what the kernel told."""
     return (((name,), float(count)) for name, count in facts.kernel.events.items())
 
 
-def overruns(facts: Facts) -> Iterator[Sample]:
-    """Yield how often events were lost."""
-    yield (), float(facts.kernel.overruns)
+def kernel(figure: Callable[[KernelStatistics], int]) -> Reading:
+    """Return the reading of one *figure* of the kernel half's."""
 
+    def read(facts: Facts) -> Iterator[Sample]:
+        yield (), float(figure(facts.kernel))
 
-def receive_buffer(facts: Facts) -> Iterator[Sample]:
-    """Yield how large the event socket's buffer is."""
-    yield (), float(facts.kernel.receive_buffer)
+    return read
 
 
 def endpoint_info(facts: Facts) -> Iterator[Sample]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from linkwright import __version__
 from linkwright.daemon.metrics import traffic
-from linkwright.daemon.metrics.facts import KernelFigures, Sources
+from linkwright.daemon.metrics.facts import Sources
 from linkwright.engine.desired import Scope
 from linkwright.engine.engine import Engine
 from linkwright.ipam.actor import ActorStatistics
+from linkwright.kernel.linux import KernelStatistics
 from linkwright.model import Endpoint
 from linkwright.plan import Link, Veth
 from linkwright.store.statistics import Statistics
@@ -20,7 +21,7 @@ def sources_of(
     *,
     ipam: Callable[[], ActorStatistics],
     store: Callable[[], Statistics],
-    kernel: Callable[[], KernelFigures],
+    kernel: Callable[[], KernelStatistics],
     checks: Callable[[], Mapping[str, bool]],
     started: float,
     counters: Path = traffic.FILE,
