@@ -6,6 +6,7 @@ did not see the real kernel refuse.
 
 import errno
 from collections.abc import Callable, Iterator
+from ipaddress import IPv6Interface
 
 from attrs import evolve
 
@@ -98,6 +99,10 @@ class FakeKernelState(FakeLinks):
         self._put(resource)
 
     def _address(self, step: Step) -> None:
+        match step:
+            case Step(action=Action.CREATE, resource=Address(link=link, interface=IPv6Interface())):
+                if self.read_sysctl(f"net/ipv6/conf/{link}/disable_ipv6") == "1":
+                    raise refused(errno.EACCES, step)
         self._lies(step, replaces=False)
 
     def _neighbour(self, step: Step) -> None:

@@ -202,4 +202,5 @@ def _wished(value: attrs.AttrsInstance) -> dict[str, Any]:
 
 def refused(code: int, step: Step, extack: str = "") -> KernelError:
     """Say that the kernel refused *step* with errno *code*."""
-    return KernelError(code, step="; ".join(render(step).splitlines()), extack=extack)
+    text = "; ".join(render(step).splitlines()) or f"{step.action.value} {' '.join(step.resource.key)}"
+    return KernelError(code, step=text, extack=extack)

@@ -1,0 +1,62 @@
+"""What we did ourselves, so that its echo among the kernel's events is known for one.
+
+The port id in an event tells our own work for IPv4 addresses, routes and neighbours. For links, forwarding entries and
+IPv6 addresses the kernel says 0 whoever it was (netdev_state_change, vxlan_fdb_notify, inet6_ifa_notify): there the
+event is compared with what was last asked for. A wrong guess costs one needless look, never a missed change.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from linkwright.plan.compare import changed
+from linkwright.plan.resources import Key, Link, Resource, Veth
+from linkwright.plan.steps import Action, Step
+
+#: Keys deleted whose echo has not come, at most: of those gone already none will.
+_REMEMBERED = 50_000
+
+
+class Echoes:
+    """Written by the request thread before it acts, read by the monitor; single dict operations, so without a lock."""
+
+    def __init__(self) -> None:
+        self._made: dict[Key, Resource] = {}
+        self._unmade: dict[Key, None] = {}
+
+    def expect(self, steps: Iterable[Step]) -> None:
+        """Note what is about to be done."""
+        for step in steps:
+            for key, resource in _ends(step.resource):
+                if step.action is Action.DELETE:
+                    self._made.pop(key, None)
+                    self._unmade[key] = None
+                elif resource is not None:
+                    self._made[key] = resource
+                    self._unmade.pop(key, None)
+        while len(self._unmade) > _REMEMBERED:
+            self._unmade.pop(next(iter(self._unmade)), None)
+
+    def forget(self, steps: Iterable[Step]) -> None:
+        """Note that it was not done after all: whatever is told of these is news."""
+        for step in steps:
+            for key, _ in _ends(step.resource):
+                self._made.pop(key, None)
+                self._unmade.pop(key, None)
+
+    def is_made(self, resource: Resource) -> bool:
+        """Whether *resource*, as the kernel now shows it, is what we last asked for."""
+        wish = self._made.get(resource.key)
+        return wish is not None and not changed(resource, wish)
+
+    def is_unmade(self, key: Key) -> bool:
+        """Whether the absence of *key* is our doing. Asked once for each time it goes."""
+        return self._unmade.pop(key, _MISSING) is None
+
+
+_MISSING = object()
+
+
+def _ends(resource: Resource) -> Sequence[tuple[Key, Resource | None]]:
+    """What a step touches: of a veth the other end too, of which nothing is wished."""
+    if isinstance(resource, Link) and isinstance(resource.kind, Veth) and resource.kind.peer:
+        return ((resource.key, resource), (("link", resource.kind.peer), None))
+    return ((resource.key, resource),)

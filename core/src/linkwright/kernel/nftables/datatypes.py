@@ -1,0 +1,182 @@
+"""The data types of nft(8) as a table: text to bytes and back, alone and in concatenations. Pure.
+
+The kernel stores a type's number without looking at it; nft(8) prints by it, so a wrong one makes ``nft list`` lie.
+Parts of a concatenation lie in registers of four bytes, each padded with zeros.
+Source: nftables, include/datatype.h (numbers, lengths, byte order); linux/netfilter/nf_tables.h (registers).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
+from types import MappingProxyType
+
+from attrs import frozen
+
+from linkwright.errors import Refused
+from linkwright.model import Mac
+
+Parts = tuple[str, ...]
+
+_BITS = 6  # TYPE_BITS: a concatenation's number is those of its parts, six bits each
+_HOST, _BIG = 1, 2  # enum byteorder; it is told to nft(8) in a set's user data
+_INTERFACE = 16  # IFNAMSIZ
+
+
+@frozen
+class DataType:
+    """A type: its number, length in bytes, byte order, and how text becomes bytes and bytes text."""
+
+    number: int
+    length: int
+    byteorder: int
+    encode: Callable[[str], bytes]
+    decode: Callable[[bytes], str]
+    ordered: bool = True  # whether a range of it means anything
+    quoted: bool = False  # whether nft(8) prints it in quotes
+
+
+def _named(names: Mapping[str, int], length: int) -> tuple[Callable[[str], bytes], Callable[[bytes], str]]:
+    """Code a number of *length* bytes that nft(8) prints by name where it has one."""
+    by_number = {number: name for name, number in names.items()}
+
+    def encode(part: str) -> bytes:
+        return names[part].to_bytes(length, "big") if part in names else int(part).to_bytes(length, "big")
+
+    def decode(data: bytes) -> str:
+        number = int.from_bytes(data, "big")
+        return by_number.get(number, str(number))
+
+    return encode, decode
+
+
+def _string(part: str) -> bytes:
+    data = part.encode()
+    if not 0 < len(data) < _INTERFACE:
+        raise ValueError(f"{part!r} has not 1 to {_INTERFACE - 1} bytes")
+    return data.ljust(_INTERFACE, b"\0")
+
+
+def _to_string(data: bytes) -> str:
+    return data.split(b"\0", 1)[0].decode(errors="replace")
+
+
+#: Protocol numbers (IANA) that nft(8) prints by their name in /etc/protocols.
+_PROTOCOLS = MappingProxyType({"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132, "udplite": 136})
+
+TYPES: Mapping[str, DataType] = MappingProxyType(
+    {
+        "nf_proto": DataType(2, 1, _HOST, *_named({"ipv4": 2, "ipv6": 10}, 1), ordered=False),
+        "ipv4_addr": DataType(7, 4, _BIG, lambda part: IPv4Address(part).packed, lambda data: str(IPv4Address(data))),
+        "ipv6_addr": DataType(8, 16, _BIG, lambda part: IPv6Address(part).packed, lambda data: str(IPv6Address(data))),
+        "ether_addr": DataType(9, 6, _BIG, lambda part: Mac.parse(part).octets, lambda data: str(Mac(data))),
+        "inet_proto": DataType(12, 1, _BIG, *_named(_PROTOCOLS, 1)),
+        "inet_service": DataType(13, 2, _BIG, *_named({}, 2)),
+        "ifname": DataType(41, _INTERFACE, _HOST, _string, _to_string, ordered=False, quoted=True),
+    }
+)
+
+
+def number_of(names: Sequence[str]) -> int:
+    """The number of a type, or of the concatenation of several."""
+    number = 0
+    for name in names:
+        number = number << _BITS | TYPES[name].number
+    return number
+
+
+def length_of(names: Sequence[str]) -> int:
+    """The length in bytes of a value; of a concatenation with the padding of its parts."""
+    lengths = [TYPES[name].length for name in names]
+    return lengths[0] if len(lengths) == 1 else sum(map(_padded, lengths))
+
+
+def encode(names: Sequence[str], parts: Parts) -> bytes:
+    """Turn *parts* (one text for each type in *names*) into a value; ValueError for what cannot be one."""
+    _same_number(names, parts)
+    return _joined([_encode_part(name, part) for name, part in zip(names, parts, strict=True)])
+
+
+def decode(names: Sequence[str], data: bytes) -> Parts:
+    """Turn a value back into its parts."""
+    return tuple(TYPES[name].decode(piece) for name, piece in _split(names, data))
+
+
+def encode_range(names: Sequence[str], parts: Parts) -> tuple[bytes, bytes]:
+    """Turn *parts*, any of which may be ``low-high`` or a prefix, into the lowest and the highest value."""
+    _same_number(names, parts)
+    bounds = [_bounds(name, part) for name, part in zip(names, parts, strict=True)]
+    return _joined([low for low, _ in bounds]), _joined([high for _, high in bounds])
+
+
+def decode_range(names: Sequence[str], lowest: bytes, highest: bytes) -> Parts:
+    """Turn the ends of a range back into parts."""
+    pieces = zip(_split(names, lowest), _split(names, highest), strict=True)
+    return tuple(_range_text(name, low, high) for (name, low), (_, high) in pieces)
+
+
+def printed(names: Sequence[str], parts: Parts) -> str:
+    """Write *parts* as nft(8) prints them."""
+    quoted = (f'"{part}"' if TYPES[name].quoted else part for name, part in zip(names, parts, strict=True))
+    return " . ".join(quoted)
+
+
+def _padded(length: int) -> int:
+    return length + -length % 4
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    return pieces[0] if len(pieces) == 1 else b"".join(piece.ljust(_padded(len(piece)), b"\0") for piece in pieces)
+
+
+def _split(names: Sequence[str], data: bytes) -> list[tuple[str, bytes]]:
+    pieces, position = [], 0
+    for name in names:
+        length = TYPES[name].length
+        pieces.append((name, data[position : position + length]))
+        position += _padded(length)
+    return pieces
+
+
+def _same_number(names: Sequence[str], parts: Parts) -> None:
+    if len(names) != len(parts):
+        raise ValueError(f"{' . '.join(parts)!r} has {len(parts)} parts, the type {' . '.join(names)} has {len(names)}")
+
+
+def _encode_part(name: str, part: str) -> bytes:
+    kind = TYPES[name]
+    try:
+        data = kind.encode(part)
+    except (ValueError, OverflowError, Refused) as error:
+        raise ValueError(f"{part!r} is no {name}: {error}") from error
+    # A second spelling of one value would look like drift for ever: what is read back would never equal the wish.
+    if (usual := kind.decode(data)) != part:
+        raise ValueError(f"{part!r} is written {usual!r} as an {name}")
+    return data
+
+
+def _bounds(name: str, part: str) -> tuple[bytes, bytes]:
+    if TYPES[name].ordered and ("/" in part or "-" in part):
+        low, high = (_encode_part(name, end) for end in _ends(part))
+        if (usual := _range_text(name, low, high)) != part or low > high:
+            raise ValueError(f"the range {part!r} is written {usual!r}, lowest first")
+        return low, high
+    value = _encode_part(name, part)
+    return value, value
+
+
+def _ends(part: str) -> tuple[str, str]:
+    if "/" in part:
+        network = ip_network(part)
+        return str(network.network_address), str(network.broadcast_address)
+    low, _, high = part.partition("-")
+    return low, high
+
+
+def _range_text(name: str, low: bytes, high: bytes) -> str:
+    kind = TYPES[name]
+    if low == high:
+        return kind.decode(low)
+    if name in {"ipv4_addr", "ipv6_addr"} and low < high:
+        prefixes = list(summarize_address_range(ip_address(low), ip_address(high)))
+        if len(prefixes) == 1:
+            return str(prefixes[0])
+    return f"{kind.decode(low)}-{kind.decode(high)}"

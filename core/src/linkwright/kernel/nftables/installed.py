@@ -1,0 +1,72 @@
+"""What of a table is in the kernel, and whether that is what should be. Reads only.
+
+Runs in the worker's thread: each function takes the transport and blocks for the few calls it makes.
+"""
+
+from collections.abc import Iterator
+
+from linkwright.kernel.nftables import messages
+from linkwright.kernel.nftables.expressions import Expression
+from linkwright.kernel.nftables.numbers import Kind
+from linkwright.kernel.nftables.statements import rule_expressions
+from linkwright.kernel.nftables.table import Table
+from linkwright.kernel.nftables.transport import Transport
+from linkwright.plan.resources import Element
+
+_Rules = dict[str, list[tuple[Expression, ...]]]
+
+
+def is_right(transport: Transport, table: Table) -> bool:
+    """Whether *table* is there with its comment, sets, chains and rules, and no others.
+
+    Elements and what counters have counted are not looked at. A dozen messages, whatever the number of elements.
+    """
+    found = transport.get(messages.of_table(Kind.GETTABLE, table))
+    return (
+        found is not None
+        and messages.read_table(found) == (table.comment, 0)
+        and _sets(transport, table) == {one.name: messages.set_facts(one) for one in table.sets}
+        and _chains(transport, table)
+        == {chain.name: messages.hook_facts(chain.hook) if chain.hook else None for chain in table.chains}
+        and _same_rules(_rules(transport, table), table)
+    )
+
+
+def elements(transport: Transport, table: Table) -> Iterator[Element]:
+    """All elements in those sets of *table* that are there as they should be."""
+    there = _sets(transport, table)
+    for one in table.sets:
+        if there.get(one.name) == messages.set_facts(one):
+            for reply in transport.dump(messages.elements_of(table, one)):
+                yield from messages.read_elements(reply, one)
+
+
+def _sets(transport: Transport, table: Table) -> dict[str, dict[int, int]]:
+    found = transport.dump(messages.of_table(Kind.GETSET, table))
+    return dict(messages.read_set_facts(reply) for reply in found)
+
+
+def _chains(transport: Transport, table: Table) -> dict[str, tuple[int, int, str, int] | None]:
+    # The kernel lists the chains of all tables of the family, whatever the request names.
+    found = (messages.read_chain(reply) for reply in transport.dump(messages.of_table(Kind.GETCHAIN, table)))
+    return {name: hook for owner, name, hook in found if owner == table.name}
+
+
+def _rules(transport: Transport, table: Table) -> _Rules:
+    rules: _Rules = {}
+    for reply in transport.dump(messages.of_table(Kind.GETRULE, table)):
+        chain, said = messages.read_rule(reply)
+        rules.setdefault(chain, []).append(said)
+    return rules
+
+
+def _same_rules(found: _Rules, table: Table) -> bool:
+    for chain in table.chains:
+        wanted = [rule_expressions(rule) for rule in chain.rules]
+        there = found.get(chain.name, [])
+        if [len(rule) for rule in wanted] != [len(rule) for rule in there]:
+            return False
+        pairs = zip(wanted, there, strict=True)
+        if not all(mine.holds_in(its) for rule, said in pairs for mine, its in zip(rule, said, strict=True)):
+            return False
+    return True

@@ -1,0 +1,110 @@
+"""A table of nftables as frozen values: its sets and maps, its chains and their rules. No bytes, no netlink.
+
+What these become on the wire is ``messages``, how nft(8) prints them is ``text``.
+"""
+
+from attrs import field, frozen
+
+from linkwright.kernel.nftables import datatypes
+from linkwright.kernel.nftables.numbers import HOOKS, PRIORITIES, Family
+from linkwright.kernel.nftables.statements import Rule
+from linkwright.plan.resources import Element
+
+_NAMED_WITHIN = 10  # nft(8) prints a priority by name when one is that near
+
+
+@frozen
+class Set:
+    """A set, or with *data* a map. *key* and *data* are names of types, one for each part of a concatenation.
+
+    With *intervals* a part of a key may be a range or a prefix. That needs a concatenation: a plain set of ranges is
+    another thing in the kernel (each range two elements), which nothing here needs.
+    """
+
+    name: str
+    key: tuple[str, ...] = field()
+    data: tuple[str, ...] = ()
+    intervals: bool = field(default=False)
+
+    @key.validator
+    def _known(self, _: object, value: tuple[str, ...]) -> None:
+        unknown = [name for name in (*value, *self.data) if name not in datatypes.TYPES]
+        if unknown or not value:
+            raise ValueError(f"set {self.name}: unknown types {unknown}; there are {', '.join(datatypes.TYPES)}")
+
+    @intervals.validator
+    def _concatenated(self, _: object, value: bool) -> None:
+        if value and len(self.key) < 2:  # noqa: PLR2004
+            raise ValueError(f"set {self.name}: intervals need a key of two parts or more")
+
+    @property
+    def type_text(self) -> str:
+        """Its type as nft(8) writes it."""
+        return " : ".join(" . ".join(names) for names in (self.key, self.data) if names)
+
+
+@frozen
+class Hook:
+    """Where a base chain hangs: the hook's name, and its place among the others there (lower comes first)."""
+
+    type: str
+    point: str = field()
+    priority: int
+    policy: str = "accept"
+
+    @point.validator
+    def _known(self, _: object, value: str) -> None:
+        if value not in HOOKS or self.policy not in {"accept", "drop"}:
+            raise ValueError(f"no such hook or policy: {value} {self.policy}")
+
+    @property
+    def priority_text(self) -> str:
+        """Its priority as nft(8) writes it: by the nearest name."""
+        for name, number in PRIORITIES.items():
+            offset = self.priority - number
+            if not offset:
+                return name
+            if abs(offset) <= _NAMED_WITHIN:
+                return f"{name} {'-' if offset < 0 else '+'} {abs(offset)}"
+        return str(self.priority)
+
+
+@frozen
+class Chain:
+    """A list of rules; with a hook one that packets come to by themselves."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    hook: Hook | None = None
+
+
+@frozen
+class Table:
+    """A whole table. ``comment`` is shown by nft(8) and kept by the kernel: at most 128 bytes (nft's limit)."""
+
+    name: str
+    sets: tuple[Set, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    comment: str = ""
+    family: Family = Family.INET
+
+    def set(self, name: str) -> Set:
+        """The set or map *name*; LookupError, naming those there are, if there is none."""
+        for one in self.sets:
+            if one.name == name:
+                return one
+        raise LookupError(f"table {self.label} has no set {name}; there are {', '.join(one.name for one in self.sets)}")
+
+    @property
+    def label(self) -> str:
+        """Family and name, as commands name it."""
+        return f"{self.family.name.lower()} {self.name}"
+
+
+def element_text(table: Table, element: Element) -> str:
+    """Write one element as nft(8) does inside the braces."""
+    one = table.set(element.set)
+    sides = [datatypes.printed(one.key, element.parts)]
+    if element.data:
+        sides.append(datatypes.printed(one.data, element.data))
+    return " : ".join(sides)

@@ -1,0 +1,220 @@
+"""Doing the steps of a plan, all or none. Runs in the request thread; the order of steps is the plan's, not ours.
+
+Rule 1: consecutive rtnetlink steps go in one ``sendmsg``. A failing message does not stop the later ones of its send,
+so after a failure *all* that succeeded is taken back, last first.
+Rule 2: deleting a link condemns it; it is really removed (``doom``) only when nobody can want it back.
+"""
+
+import errno
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+
+from attrs import define, field
+
+from linkwright.errors import KernelError
+from linkwright.kernel import encode_link
+from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel.batch import Batch, HostIndexes, is_absent
+from linkwright.kernel.condemn import Condemned, condemn, put_back, rescue
+from linkwright.kernel.decode import ELSEWHERE, LinkRow
+from linkwright.kernel.doom import Doom
+from linkwright.kernel.reasons import explain, words
+from linkwright.kernel.snapshot import Reader
+from linkwright.kernel.sysctls import Sysctls
+from linkwright.kernel.transport import Rtnetlink
+from linkwright.plan.resources import Element, Key, Link, Resource, Sysctl
+from linkwright.plan.steps import Action, Step, undo
+
+#: Does steps on firewall elements, all or none; KernelError if it cannot.
+Elements = Callable[[Sequence[Step]], None]
+
+#: Undoes something; returns what could not be undone, in words, or raises.
+_WayBack = Callable[[], Sequence[str] | None]
+
+
+@define
+class Applied:
+    """What an ``apply`` has done, as the ways to take it back, and the links it condemned."""
+
+    ways_back: list[_WayBack] = field(factory=list)
+    condemned: list[Condemned] = field(factory=list)
+    fallen: list[tuple[Resource, int]] = field(factory=list)  # what lay on links that are gone or down
+
+
+@define
+class Counts:
+    """What the writer has done since it was made."""
+
+    operations: Counter[tuple[str, str]] = field(factory=Counter)  # by action and kind of resource
+    batches: int = 0
+    failures: int = 0
+    not_undone: int = 0
+
+
+class Writer:
+    """Applies plans for one instance."""
+
+    def __init__(
+        self,
+        netlink: Rtnetlink,
+        reader: Reader,
+        doom: Doom,
+        *,
+        sysctls: Sysctls,
+        elements: Elements,
+        protocol: int = rt.PROTOCOL,
+    ) -> None:
+        self._netlink = netlink
+        self._reader = reader
+        self._doom = doom
+        self._sysctls = sysctls
+        self._elements = elements
+        self._protocol = protocol
+        self.counts = Counts()
+
+    def apply(self, steps: Sequence[Step]) -> Applied:
+        """Do *steps* in order. On the first KernelError what was done is undone and the error goes on."""
+        applied = Applied()
+        at = 0
+        try:
+            for lane, group in groupby(steps, _lane):
+                some = list(group)
+                at += len(some)
+                _LANES[lane](self, some, steps[at:], applied)
+        except KernelError as error:
+            self._fail(error, applied)
+            raise
+        except OSError as error:
+            refused = KernelError(error.errno or errno.EIO, step=words(steps[at - 1]), extack=error.strerror or "")
+            self._fail(refused, applied)
+            raise refused from error
+        for step in steps:
+            self.counts.operations[step.action.value, step.resource.key[0]] += 1
+        return applied
+
+    def _fail(self, error: KernelError, applied: Applied) -> None:
+        self.counts.failures += 1
+        for problem in self.take_back(applied):
+            error.add_note(problem)
+
+    def keep(self, applied: Applied) -> None:
+        """Let what *applied* condemned be removed: it will not be taken back."""
+        if applied.condemned:
+            self._doom.add(applied.condemned)
+
+    def take_back(self, applied: Applied) -> list[str]:
+        """Undo *applied*, last first; return what could not be undone, in words."""
+        problems: list[str] = []
+        ways_back: list[_WayBack] = [partial(self._put_back, applied), *applied.ways_back]
+        for way_back in reversed(ways_back):
+            try:
+                problems += way_back() or ()
+            except (KernelError, OSError) as error:
+                problems.append(f"could not undo: {error}")
+        self.counts.not_undone += len(problems)
+        return problems
+
+    # --- one kind of steps each ---
+
+    def set_elements(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
+        """Steps on firewall elements: one transaction of nftables, which is all or none by itself."""
+        self._elements(steps)
+        applied.ways_back.append(partial(self._elements, undo(steps)))
+
+    def set_sysctls(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
+        """Steps on settings below /proc/sys, one file each."""
+        for step in steps:
+            back = self._sysctls.do(step)
+            if back is not None:
+                applied.ways_back.append(partial(self._set_back, back))
+
+    def talk(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
+        """Steps that are rtnetlink messages: one batch."""
+        for exclusive in {key for key in map(_exclusive, steps) if key is not None}:
+            self._doom.clear(self._netlink, exclusive)
+        batch = Batch(self._netlink, self._reader, self._protocol)
+        applied.ways_back.append(batch.take_back)
+        self.counts.batches += 1
+        try:
+            batch.run(steps)
+        finally:
+            applied.fallen += batch.fallen
+
+    def remove_links(self, steps: list[Step], later: Sequence[Step], applied: Applied) -> None:
+        """Deletions of links; *later* are the steps that may yet fail, and make these be wanted back."""
+        wanted = {_exclusive(step) for step in later} - {None}
+        for place, step in enumerate(steps):
+            row = self._reader.link(step.resource.key[1])
+            if row is not None:
+                if later or place < len(steps) - 1:
+                    applied.fallen += self._lying_on(row)
+                self._remove(step, row, wanted, applied)
+
+    def _lying_on(self, row: LinkRow) -> list[tuple[Resource, int]]:
+        """What a link takes along: its own, and as a bridge's port maybe the bridge's neighbours (``put_back``)."""
+        master = self._reader.link_at(row.master) if row.master else None
+        return [lying for one in (master, row) if one is not None for lying in self._reader.lying_on(one)]
+
+    def _remove(self, step: Step, row: LinkRow, wanted: set[Key | None], applied: Applied) -> None:
+        link = self._reader.value(row)
+        if link.exclusive in wanted or not self._reader.is_marked(row.mark):
+            # It must be gone before the next step, or no sweep would know it as ours: no going easy.
+            self._delete(step, row)
+            applied.ways_back.append(partial(self._make_again, link))
+            return
+        peer = self._reader.link_at(row.lower) if row.kind == "veth" and not row.elsewhere else None
+        condemned = condemn(self._netlink, row, link, peer)
+        if condemned is not None:
+            applied.condemned.append(condemned)
+            applied.ways_back.append(partial(rescue, self._netlink, condemned))
+
+    def _set_back(self, step: Step) -> None:
+        self._sysctls.do(step)
+
+    def _delete(self, step: Step, row: LinkRow) -> None:
+        failure = self._netlink.execute([encode_link.message(rt.RTM_DELLINK, 0, row.ifindex)]).get(0)
+        if failure is not None and not is_absent(step, failure):
+            raise KernelError(failure.code, step=words(step), extack=explain(step, failure, self._reader))
+
+    def _put_back(self, applied: Applied) -> None:
+        put_back(self._netlink, applied.fallen, HostIndexes())
+
+    def _make_again(self, link: Link) -> None:
+        if getattr(link.kind, "peer", None) == ELSEWHERE:
+            raise KernelError(
+                errno.EOPNOTSUPP, step=words(Step(Action.CREATE, link)), extack="its other end was in another namespace"
+            )
+        Batch(self._netlink, self._reader, self._protocol).run([Step(Action.CREATE, link)])
+
+
+_Lane = Callable[[Writer, list[Step], Sequence[Step], Applied], None]
+
+#: How steps are done, by lane: consecutive ones of one lane go together. What is unmade never goes with what is made:
+#: were both in one send, a refusal of the one would not keep the other from being done.
+_LANES: dict[str, _Lane] = {
+    "elements": Writer.set_elements,
+    "sysctls": Writer.set_sysctls,
+    "remove": Writer.remove_links,
+    "unmake": Writer.talk,
+    "make": Writer.talk,
+}
+
+
+def _lane(step: Step) -> str:
+    match step:
+        case Step(resource=Element()):
+            return "elements"
+        case Step(resource=Sysctl()):
+            return "sysctls"
+        case Step(action=Action.DELETE, resource=Link()):
+            return "remove"
+        case Step(action=Action.DELETE):
+            return "unmake"
+    return "make"
+
+
+def _exclusive(step: Step) -> Key | None:
+    link = step.resource
+    return link.exclusive if step.action is Action.CREATE and isinstance(link, Link) else None

@@ -1,0 +1,277 @@
+"""The firewall service on the real kernel: what it puts there, keeps, replaces, refuses and undoes."""
+
+import errno
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from attrs import evolve
+
+from linkwright.errors import KernelError, Stopping, Unavailable
+from linkwright.kernel.nftables.firewall import Firewall
+from linkwright.kernel.nftables.table import Set, Table
+from linkwright.kernel.ruleset import render, ruleset
+from linkwright.plan.resources import Element, Link, Resource
+from linkwright.plan.steps import Action, Step, undo
+from linkwright.testkit.namespaces import Namespace
+
+pytestmark = pytest.mark.netns
+
+LW0, LW1 = Element("bridges", ("lw0",)), Element("bridges", ("lw1",))
+PAIR = Element("siblings", ("lw0", "lw1"))
+
+
+#: A table with a map like the one that published ports will live in.
+PORTS = Table(
+    "ports", (Set("some", ("ipv4_addr", "inet_proto", "inet_service"), ("ipv4_addr", "inet_service"), intervals=True),)
+)
+WEB = Element("some", ("203.0.113.7", "tcp", "80"), ("10.0.0.2", "8080"))
+DNS = Element("some", ("192.0.2.0/24", "udp", "53"), ("10.0.0.3", "53"))
+
+
+def create(*elements: Element) -> list[Step]:
+    """Steps that add *elements*."""
+    return [Step(Action.CREATE, element) for element in elements]
+
+
+def delete(*elements: Element) -> list[Step]:
+    """Steps that delete *elements*."""
+    return [Step(Action.DELETE, element) for element in elements]
+
+
+@pytest.fixture
+async def firewall(namespace: Namespace) -> AsyncIterator[Firewall]:
+    """A firewall in a namespace of the test's own, with nothing there yet."""
+    async with Firewall(ruleset(), netns=namespace.path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def ports(namespace: Namespace) -> AsyncIterator[Firewall]:
+    """A firewall whose table is the one with a map, made already."""
+    async with Firewall(PORTS, netns=namespace.path) as opened:
+        await opened.prepare()
+        yield opened
+
+
+async def test_the_table_is_made_once(namespace: Namespace, firewall: Firewall) -> None:
+    """Where nothing is, the table is put; where it is right already, nothing is done, elements or not."""
+    assert await firewall.verify() is False
+    assert await firewall.prepare() is True
+    await firewall.apply(create(LW0))
+    assert await firewall.prepare() is False
+    assert await firewall.elements() == {LW0}
+    assert namespace.run("nft", "list", "table", "inet", "linkwright") == render(ruleset(), [LW0])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "flush ruleset",
+        "delete table inet linkwright",
+        "flush chain inet linkwright forward",
+        "insert rule inet linkwright forward accept",
+        "add rule inet linkwright permit accept",
+        "add chain inet linkwright more",
+        "add set inet linkwright more { type ifname; }",
+        "delete rule inet linkwright forward handle 12",
+        "replace rule inet linkwright forward handle 14 iifname . oifname != @siblings goto permit",
+        "add table inet linkwright { flags dormant; }",
+        "delete chain inet linkwright postrouting",
+        "add chain inet linkwright forward { type filter hook forward priority filter - 10; policy drop; }",
+    ],
+)
+async def test_whatever_others_do_to_it_is_seen_and_put_right(
+    namespace: Namespace, firewall: Firewall, command: str
+) -> None:
+    """One rule or chain more, less or other, and the table is not right; preparing makes it exactly what it was."""
+    await firewall.prepare()
+    before = namespace.run("nft", "-n", "list", "ruleset")
+    if "delete chain" in command:
+        namespace.run("nft", "flush chain inet linkwright postrouting")
+    namespace.run("nft", command)
+    assert await firewall.verify() is False
+    assert await firewall.prepare() is True
+    assert before == namespace.run("nft", "-n", "list", "ruleset")
+
+
+async def test_replacing_a_table_keeps_the_elements(namespace: Namespace, firewall: Firewall) -> None:
+    """A daemon of another version, or with other settings, takes over a live host without a gap in isolation."""
+    await firewall.prepare()
+    await firewall.apply(create(LW0, LW1, PAIR))
+    async with Firewall(ruleset(guard=True, mark_bit=0x400), netns=namespace.path) as successor:
+        assert await successor.prepare() is True
+        assert await successor.elements() == {LW0, LW1, PAIR}
+        listed = namespace.run("nft", "list", "table", "inet", "linkwright")
+        assert "0x00000400" in listed
+        assert 'iifkind "bridge"' in listed
+    assert await firewall.verify() is False
+
+
+async def test_elements_of_a_set_of_another_type_are_not_kept(namespace: Namespace, firewall: Firewall) -> None:
+    """A table of our name that is somebody else's work is replaced by ours; what cannot be an element of ours goes."""
+    namespace.run(
+        "nft", "add table inet linkwright { set bridges { type ipv4_addr; elements = { 192.0.2.1 } }; chain own { }; }"
+    )
+    assert await firewall.elements() == frozenset()
+    assert await firewall.prepare() is True
+    assert namespace.run("nft", "list", "table", "inet", "linkwright") == render(ruleset())
+
+
+async def test_other_tables_are_never_touched(namespace: Namespace, firewall: Firewall) -> None:
+    """Making, replacing and removing ours leaves another table, and another instance's, as they were."""
+    namespace.run("nft", "add table inet theirs { chain c { type filter hook forward priority 0; policy drop; }; }")
+    async with Firewall(ruleset("b"), netns=namespace.path) as other:
+        await other.prepare()
+        await other.apply(create(LW1))
+        before = namespace.run("nft", "list", "ruleset")
+        await firewall.prepare()
+        await firewall.apply(create(LW0))
+        await firewall.remove()
+        assert before == namespace.run("nft", "list", "ruleset")
+        assert await other.elements() == {LW1}
+
+
+async def test_removing_what_is_not_there_succeeds(namespace: Namespace, firewall: Firewall) -> None:
+    """Uninstalling twice is no error, and leaves nothing."""
+    await firewall.prepare()
+    await firewall.remove()
+    await firewall.remove()
+    assert namespace.run("nft", "list", "ruleset") == ""
+    assert await firewall.elements() == frozenset()
+
+
+async def test_adding_twice_and_deleting_twice_are_fine(firewall: Firewall) -> None:
+    """Every call may come twice; an element that is there or is gone already is what was asked for."""
+    await firewall.prepare()
+    await firewall.apply(create(LW0, PAIR))
+    await firewall.apply(create(LW0, LW1))
+    await firewall.apply(delete(LW0))
+    await firewall.apply([*delete(LW0, PAIR), *create(LW0)])
+    assert await firewall.elements() == {LW0, LW1}
+
+
+async def test_b_23_elements_go_into_a_table_made_anew(namespace: Namespace, firewall: Firewall) -> None:
+    """Somebody flushes the rule set between two steps: the next one finds the table missing and makes it first."""
+    await firewall.prepare()
+    namespace.run("nft", "flush", "ruleset")
+    await firewall.apply([*delete(LW1), *create(LW0)])
+    assert await firewall.verify() is True
+    assert await firewall.elements() == {LW0}
+
+
+async def test_a_wrong_step_is_refused_before_anything_is_done(firewall: Firewall) -> None:
+    """What is no element, of no set of ours, of the wrong shape or oddly spelt never reaches the kernel."""
+    await firewall.prepare()
+    wrong: list[Resource] = [
+        Link("lw0"),
+        Element("nonsense", ("lw0",)),
+        Element("bridges", ("lw0", "lw1")),
+        Element("bridges", ("a-name-of-sixteen",)),
+        Element("bridges", ("lw0",), ("accept",)),
+    ]
+    for resource in wrong:
+        with pytest.raises(ValueError, match=r"lw0|sixteen"):
+            await firewall.apply([*create(LW0), Step(Action.CREATE, resource)])
+    assert await firewall.elements() == frozenset()
+
+
+async def test_a_namespace_that_is_gone_is_told_on_entering() -> None:
+    """Opening says what it tried and what came back, and leaves no thread behind."""
+    with pytest.raises(Unavailable, match=r"network namespace /run/netns/lwt-not-there.*No such file"):
+        await Firewall(ruleset(), netns="/run/netns/lwt-not-there").__aenter__()
+    assert "linkwright-nft" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_firewall_that_was_left_takes_no_work(namespace: Namespace) -> None:
+    """After leaving, a call is refused at once and does not wait for ever."""
+    async with Firewall(ruleset(), netns=namespace.path) as firewall:
+        await firewall.prepare()
+    with pytest.raises(Stopping):
+        await firewall.elements()
+
+
+async def test_a_key_with_other_data_fails_the_whole_transaction(ports: Firewall) -> None:
+    """Two containers cannot have one port: the second is told which, and nothing of its transaction is done."""
+    await ports.apply(create(WEB))
+    with pytest.raises(KernelError, match=r"add element inet ports some .*203\.0\.113\.7.*other data") as caught:
+        await ports.apply(create(DNS, evolve(WEB, data=("10.0.0.9", "80"))))
+    assert caught.value.code == errno.EEXIST
+    assert await ports.elements() == {WEB}
+
+
+async def test_a_range_that_overlaps_another_is_refused(ports: Firewall) -> None:
+    """A range that begins or ends in another cannot be added; the message says which, and nothing is done."""
+    await ports.apply(create(DNS))
+    with pytest.raises(KernelError, match=r"192\.0\.2\.0/25.*a range that it overlaps"):
+        await ports.apply(create(WEB, evolve(DNS, parts=("192.0.2.0/25", "udp", "53"))))
+    assert await ports.elements() == {DNS}
+
+
+async def test_a_change_gives_the_key_its_new_data(ports: Firewall) -> None:
+    """A change is one transaction: no packet finds the key missing, and one that was not there is only added."""
+    await ports.apply(create(WEB, DNS))
+    moved = evolve(WEB, data=("10.0.0.9", "80"))
+    await ports.apply([Step(Action.CHANGE, moved, WEB)])
+    assert await ports.elements() == {moved, DNS}
+    await ports.apply([*delete(DNS), Step(Action.CHANGE, DNS, evolve(DNS, data=("10.0.0.1", "1")))])
+    assert await ports.elements() == {moved, DNS}
+
+
+async def test_what_is_done_can_be_undone(ports: Firewall) -> None:
+    """The inverse steps, last first, leave the table as it was."""
+    await ports.apply(create(DNS))
+    done = [*create(WEB), Step(Action.CHANGE, evolve(DNS, data=("10.0.0.9", "53")), DNS)]
+    await ports.apply(done)
+    await ports.apply(undo(done))
+    assert await ports.elements() == {DNS}
+
+
+async def test_ten_thousand_elements_are_one_transaction(firewall: Firewall) -> None:
+    """A host with many networks is put right in one batch, and read in one dump, elements absent and equal among it."""
+    await firewall.prepare()
+    many = {Element("siblings", (f"lw{n // 100}", f"lw{n % 100}")) for n in range(10_000)}
+    await firewall.apply(create(*sorted(many, key=lambda element: element.parts)))
+    assert await firewall.elements() == many
+    gone = {element for element in many if element.parts[0] == element.parts[1]}
+    await firewall.apply(delete(*gone, LW0))
+    assert await firewall.elements() == many - gone
+
+
+async def test_a_cancelled_transaction_leaves_nothing(firewall: Firewall) -> None:
+    """At whatever moment the caller is cancelled: either it returns and all is done, or nothing is."""
+    await firewall.prepare()
+    wanted = {Element("siblings", ("lw0", f"lw{n}")) for n in range(300)}  # so many that it takes a while
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await firewall.apply(create(*wanted))
+    assert await firewall.elements() == set()
+    outcomes: list[bool] = []
+    while outcomes.count(True) < 5:
+        done = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_after, 20 * len(outcomes), nursery.cancel_scope)
+            await firewall.apply(create(*wanted))
+            done = True
+            nursery.cancel_scope.cancel()
+        outcomes.append(done)
+        assert await firewall.elements() == (wanted if done else set())
+        await firewall.apply(delete(*wanted))
+
+
+async def _cancel_after(checkpoints: int, scope: trio.CancelScope) -> None:
+    for _ in range(checkpoints):
+        await trio.lowlevel.checkpoint()
+    scope.cancel()
+
+
+async def test_several_callers_are_served_in_order(firewall: Firewall) -> None:
+    """Tasks that ask at once do not mix: each transaction is whole."""
+    await firewall.prepare()
+    async with trio.open_nursery() as nursery:
+        for n in range(50):
+            pair = (Element("bridges", (f"lw{n}",)), Element("outward", (f"lw{n}",)))
+            nursery.start_soon(firewall.apply, create(*pair))
+    found = await firewall.elements()
+    assert len(found) == 100
