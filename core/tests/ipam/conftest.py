@@ -1,0 +1,121 @@
+"""A clerk: a ledger with a clock that the test moves, and a store that keeps each transition's facts."""
+
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from linkwright.ipam import LOCAL, DefaultPool, Ledger, Transition, docker_defaults
+from linkwright.model.address import Address, Interface, Lease, LeaseKind, Pool, Prefix
+from linkwright.model.change import Put, key_of
+
+
+@define
+class Clerk:
+    """Takes requests as text, as they come from Docker, and makes each transition durable at once."""
+
+    defaults: tuple[DefaultPool, ...] = field(factory=lambda: docker_defaults("a machine"))
+    ledger: Ledger = field()
+    now: float = 1_700_000_000.0
+    tick: float = 1.0  # seconds per request
+    stored: dict[tuple[type, str], Pool | Lease] = field(factory=dict)
+    last: Transition[Any] = field(factory=lambda: Transition(None))
+
+    @ledger.default
+    def _new_ledger(self) -> Ledger:
+        return Ledger(self.defaults)
+
+    def keep(self, transition: Transition[Any]) -> Any:
+        """Store the facts as the store would: by kind and key."""
+        for change in transition.changes:
+            record = change.record
+            assert isinstance(record, Pool | Lease)
+            if isinstance(change, Put):
+                self.stored[type(record), key_of(record)] = record
+            else:
+                self.stored.pop((type(record), key_of(record)), None)
+        self.last = transition
+        self.now += self.tick
+        return transition.answer
+
+    def restart(self) -> None:
+        """Lose the ledger, and load a new one from what was stored."""
+        self.ledger = Ledger(self.defaults)
+        assert self.ledger.load(self.stored.values()) == ()
+
+    def boot(self, engine: str = "", listener: str = "") -> None:
+        """A dockerd activates us."""
+        self.ledger.begin_epoch(listener, engine, activation=True)
+
+    def pool(
+        self,
+        subnet: str = "",
+        subrange: str = "",
+        *,
+        version: int = 0,
+        size: int | None = None,
+        options: Mapping[str, str] | None = None,
+        routes: Collection[str] = (),
+        space: str = LOCAL,
+        listener: str = "",
+    ) -> Pool:
+        """RequestPool."""
+        wanted: Interface | None = ip_interface(subnet) if subnet else None
+        transition = self.ledger.request_pool(
+            space=space,
+            version=version or (wanted.version if wanted else 4),
+            subnet=wanted,
+            size=size,
+            subrange=ip_network(subrange) if subrange else None,
+            options=options,
+            listener=listener,
+            routes=[ip_network(route) for route in routes],
+            now=self.now,
+        )
+        answer = self.keep(transition)
+        assert isinstance(answer, Pool)
+        return answer
+
+    def release_pool(self, pool: str) -> None:
+        """ReleasePool."""
+        self.keep(self.ledger.release_pool(pool, now=self.now))
+
+    def address(
+        self, pool: str, address: str = "", *, kind: LeaseKind = LeaseKind.ENDPOINT, owner: str = "", mac: str = ""
+    ) -> str:
+        """RequestAddress; the answer is text, with its prefix length."""
+        wanted = ip_address(address) if address else None
+        return str(
+            self.keep(self.ledger.request_address(pool, address=wanted, kind=kind, owner=owner, mac=mac, now=self.now))
+        )
+
+    def release(self, pool: str, address: str) -> None:
+        """ReleaseAddress."""
+        self.keep(self.ledger.release_address(pool, ip_address(address), now=self.now))
+
+    def observe(self, pool: str, *live: str, kept: Collection[str] = (), rest: float = 300.0) -> None:
+        """One look at the kernel."""
+        addresses: set[Address] = {ip_address(each) for each in live}
+        subnets: list[Prefix] = [ip_network(each) for each in kept]
+        self.keep(self.ledger.observe(pool, addresses, kept=subnets, rest=rest, now=self.now))
+
+    def lease(self, address: str) -> Lease:
+        """The one lease of *address*, in any state."""
+        (found,) = (each for each in self.leases() if str(each.address) == address)
+        return found
+
+    def leases(self) -> list[Lease]:
+        """All leases, in any state."""
+        return [record for record in self.ledger.records() if isinstance(record, Lease)]
+
+    def held(self) -> set[str]:
+        """The addresses of all leases, in any state."""
+        return {str(lease.address) for lease in self.leases()}
+
+
+@pytest.fixture
+def clerk() -> Clerk:
+    """A clerk with Docker's default pools."""
+    return Clerk()
