@@ -7,11 +7,13 @@ whenever the chain DOCKER-USER changes.
 from collections.abc import Sequence
 
 import structlog
+import trio
 
 from linkwright.errors import LinkwrightError
 from linkwright.kernel.docker_user import DockerUser, Found
 from linkwright.kernel.nftables.firewall import Firewall
 from linkwright.plan import Element, Step
+from linkwright.plan.steps import KernelEvent
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +39,15 @@ class Firewalls:
             return made
         self.rule_error = ""
         return made or Found.ADDED in {outcome.ipv4, outcome.ipv6}
+
+    async def run(
+        self,
+        *,
+        events: trio.MemorySendChannel[KernelEvent],
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Tell *events* of changes that others made to either, where the kernel tells of them."""
+        await self._table.run(events=events, task_status=task_status)
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Do element steps, all or none."""

@@ -112,6 +112,7 @@ class _Conversation:
         self._refusal = refusal
         self._connections = connections
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._method = b""
 
     async def run(self) -> None:
         while await self._first_bytes():
@@ -157,6 +158,7 @@ class _Conversation:
                 self._connection.receive_data(bytes(await self._stream.receive_some()))
             elif isinstance(event, h11.Request):
                 head = event
+                self._method = event.method
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > BODY_LIMIT:
@@ -174,7 +176,8 @@ class _Conversation:
         head = h11.Response(
             status_code=response.status, headers=[*headers, ("Connection", "close")] if close else headers
         )
-        parts = (self._connection.send(part) for part in (head, h11.Data(data=response.body), h11.EndOfMessage()))
+        body = [] if self._method == b"HEAD" else [h11.Data(data=response.body)]  # RFC 9110, 9.3.2
+        parts = [self._connection.send(part) for part in (head, *body, h11.EndOfMessage())]
         await self._stream.send_all(b"".join(part for part in parts if part))
 
     async def _send(self, event: h11.Event) -> None:

@@ -1,18 +1,15 @@
-"""The parts of a daemon, opened and joined: everything that ``app`` runs. No nursery and no socket here."""
+"""Engine and IPAM over a kernel and a store, and the plugins in front of them. Nothing is opened here."""
 
 import socket
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
-import trio
 from attrs import frozen
 
 from linkwright.daemon.config import Config
 from linkwright.daemon.discovery import Found
 from linkwright.daemon.doors import Door
-from linkwright.daemon.firewalls import Firewalls
 from linkwright.daemon.http import Connections
 from linkwright.daemon.metrics import Known, Metrics, methods_of
 from linkwright.daemon.plugin import Plugin, refusal
@@ -20,47 +17,18 @@ from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
 from linkwright.engine.ports import Kernel
 from linkwright.engine.registry import Registered
-from linkwright.errors import Conflict
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.automatic import docker_defaults
 from linkwright.ipam.ledger import Ledger
 from linkwright.ipam.spaces import LOCAL
-from linkwright.kernel.docker_user import DockerUser
-from linkwright.kernel.linux import KernelStatistics, LinuxKernel
-from linkwright.kernel.nftables.firewall import Firewall
-from linkwright.kernel.ruleset import ruleset
 from linkwright.model import Endpoint, StoredNetwork, Subnet
-from linkwright.plan.steps import KernelEvent
 from linkwright.store import Contents, Store
 from linkwright.wire.replies import Api
 
 
-class NamespaceLock:
-    """One daemon of an instance in a network namespace: two would undo each other's work.
-
-    An abstract unix socket (unix(7)) belongs to the network namespace it was bound in and is gone with its process.
-    """
-
-    def __init__(self, instance: str) -> None:
-        """Take the lock; Conflict if another process has it."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            self._socket.bind(f"\0linkwright/{instance}")
-        except OSError as error:
-            self._socket.close()
-            raise Conflict(
-                f"another linkwright of instance {instance!r} runs in this network namespace; "
-                "stop it, or give this one another --instance and --prefix"
-            ) from error
-
-    def release(self) -> None:
-        """Let go."""
-        self._socket.close()
-
-
 @frozen
 class Parts:
-    """What the daemon is made of."""
+    """The two that do the work."""
 
     engine: Engine
     ipam: Actor
@@ -132,19 +100,8 @@ def known_of(config: Config, found: Found) -> Known:
             f"{config.prefix}ipam": methods_of((Api.IPAM_DRIVER,)),
         },
         drivers=names,
-        checks=("start",),
+        checks=("start", "store", *(("witness",) if config.docker_witness else ())),
     )
-
-
-async def open_kernel(
-    stack: AsyncExitStack, config: Config, events: trio.MemorySendChannel[KernelEvent]
-) -> tuple[LinuxKernel, Firewall]:
-    """Open the kernel and its firewall on *stack*; each has a ``run`` for the nursery."""
-    table = ruleset(config.instance, config.firewall_mark, guard=config.manage_forwarding)
-    firewall = await stack.enter_async_context(Firewall(table))
-    rule = DockerUser(instance=config.instance, mark_bit=config.firewall_mark)
-    kernel = LinuxKernel(events=events, instance=config.instance, firewall=Firewalls(firewall, rule))
-    return await stack.enter_async_context(kernel), firewall
 
 
 def plugins_of(config: Config, parts: Parts, *, metrics: Metrics, connections: Connections) -> tuple[Plugin, ...]:

@@ -6,6 +6,7 @@ not be decoded (docs/remote.md of libnetwork).
 """
 
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from ipaddress import IPv4Address, IPv6Address
@@ -17,6 +18,7 @@ from attrs import field, frozen
 
 from linkwright import wire
 from linkwright.daemon.http import HttpRequest, HttpResponse
+from linkwright.daemon.logs import identity
 from linkwright.daemon.peer import Peer
 from linkwright.engine.engine import Engine
 from linkwright.engine.registry import Registered
@@ -85,11 +87,13 @@ class Plugin:
             raise Stopping("linkwright is going down; try again when it is back")
 
     async def _answer(self, route: wire.Route, request: HttpRequest, peer: Peer, timed: Timed) -> HttpResponse:
+        began = time.perf_counter()
         try:
             call = wire.decode(request.target, request.body)
             self._admit(route)
+            structlog.contextvars.bind_contextvars(**identity(call))
             with trio.fail_after(route.effort.deadline):
-                await self._begin_epoch(call, peer)
+                self._begin_epoch(call, peer)
                 reply = await _CALLS[type(call)](self, call)
         except wire.Undecodable as error:
             timed.outcome = "undecodable"
@@ -109,10 +113,10 @@ class Plugin:
             _log.exception("a bug in linkwright")
             return _failure(f"a bug in linkwright: {type(error).__name__}: {error}; its log has more")
         timed.outcome = "ok"
-        _log.debug("done")
+        _log.debug("done", seconds=round(time.perf_counter() - began, 6))
         return HttpResponse(200, wire.encode(reply), wire.CONTENT_TYPE)
 
-    async def _begin_epoch(self, call: wire.Request, peer: Peer) -> None:
+    def _begin_epoch(self, call: wire.Request, peer: Peer) -> None:
         """Tell IPAM who asks: replay is told from new requests by the life of the dockerd that sends them."""
         activation = isinstance(call, requests.Activate)
         capabilities = isinstance(call, requests.IpamCapabilities) and not peer.pid
@@ -164,6 +168,9 @@ async def _create_network(plugin: Plugin, call: requests.CreateNetwork) -> wire.
         internal=call.internal,
         options=call.options,
     )
+    for subnet in call.subnets:  # RequestAddress does not say which addresses are auxiliary; this call does
+        for address in subnet.auxiliary.values():
+            await plugin.ipam.annotate(subnet.space, address, kind=LeaseKind.AUXILIARY)
     await networks.create(network)
     return Empty()
 

@@ -6,7 +6,7 @@ What is not known in advance is counted as ``OTHER``: a series for each typing e
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import Final, get_args
+from typing import Final
 
 from attrs import field, frozen
 
@@ -14,7 +14,7 @@ from linkwright.daemon.metrics.facts import NAMES
 from linkwright.errors import DriverFault, KernelError, LinkwrightError, Refused, Stopping, Unavailable
 from linkwright.ipam.happenings import Happening
 from linkwright.model import EndpointState
-from linkwright.plan import Action, Resource
+from linkwright.plan import Action
 from linkwright.wire.replies import Api
 from linkwright.wire.routes import TABLE as ROUTES
 
@@ -53,10 +53,11 @@ _KEYS: Final = ("address", "element", "fdb", "link", "neighbour", "route", "sysc
 
 #: What a drift can be, beside a resource: see ``engine.reconcile``.
 _DRIFTS: Final = (
-    *sorted(kind.__name__.lower() for kind in get_args(Resource)),
+    *_KEYS,
     "joined",  # a joined endpoint's link, which only `linkwright repair` makes again
     "kernel",  # the kernel refused the repair
     "leftover",  # ours, and nobody wishes for it
+    "ruleset",  # the firewall's fixed rules
     "unavailable",  # the kernel, or a driver, could not be asked
     OTHER,
 )

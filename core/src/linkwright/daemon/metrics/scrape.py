@@ -21,8 +21,19 @@ _FAMILIES: Final = {Kind.COUNTER: CounterMetricFamily, Kind.GAUGE: GaugeMetricFa
 
 
 @frozen
+class _One:
+    """A collector of one family, as prometheus_client calls it."""
+
+    family: Metric
+
+    def collect(self) -> Iterable[Metric]:
+        """Return it."""
+        return (self.family,)
+
+
+@frozen
 class Scrape:
-    """One scrape: what *registry* has recorded, and what *facts* say. A collector, as prometheus_client calls it."""
+    """One scrape: what *registry* has recorded, and what *facts* say."""
 
     registry: CollectorRegistry
     facts: Facts
@@ -30,7 +41,8 @@ class Scrape:
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""
-        return generate_latest(self)
+        # One by one: joining megabytes at once would keep the interpreter from the loop's thread.
+        return b"".join(generate_latest(_One(family)) for family in self.collect())
 
     def collect(self) -> Iterator[Metric]:
         """Yield each family of the table once."""

@@ -1,0 +1,153 @@
+"""Everything the daemon is made of, opened and joined; ``app`` runs it. What is opened here is closed by the stack."""
+
+import time
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+import trio
+from attrs import frozen
+
+from linkwright.daemon import discovery, http, logs
+from linkwright.daemon.admin import Admin, Insides, Recent
+from linkwright.daemon.admin import refusal as admin_refusal
+from linkwright.daemon.config import Config
+from linkwright.daemon.doors import Door, Doors
+from linkwright.daemon.exposition import Exposition
+from linkwright.daemon.firewalls import Firewalls
+from linkwright.daemon.health import Health, after_failures
+from linkwright.daemon.metrics import Metrics, sources_of
+from linkwright.daemon.namespace_lock import NamespaceLock
+from linkwright.daemon.parts import Parts, join_parts, known_of, plugin_doors, plugins_of
+from linkwright.daemon.recovery import endpoints_by_marks
+from linkwright.daemon.witness import Witness
+from linkwright.engine.engine import Engine
+from linkwright.ipam.actor import Actor
+from linkwright.kernel.docker_user import DockerUser
+from linkwright.kernel.linux import LinuxKernel
+from linkwright.kernel.nftables.firewall import Firewall
+from linkwright.kernel.ruleset import ruleset
+from linkwright.plan.steps import KernelEvent
+from linkwright.store import Opened, SqliteStore
+
+_log = structlog.get_logger(__name__)
+
+#: Events that may wait to be looked at; more wait in the socket's buffer, and past that the kernel says so.
+_EVENTS: Final = 4096
+
+
+@frozen(kw_only=True)
+class House:
+    """What ``app`` runs: the services, and the doors in front of them."""
+
+    engine: Engine
+    ipam: Actor
+    kernel: LinuxKernel
+    firewalls: Firewalls
+    events: trio.MemorySendChannel[KernelEvent]
+    happening: trio.MemoryReceiveChannel[KernelEvent]
+    witness: Witness | None
+    health: Health
+    exposition: Exposition
+    connections: http.Connections
+    doors: Doors
+
+
+async def open_house(stack: AsyncExitStack, config: Config) -> House:
+    """Find the drivers, take the locks, open state and kernel, and join them; LinkwrightError if one cannot be had."""
+    started = time.time()
+    found = discovery.find(config.drivers, strict=config.strict)
+    for fault in found.faults:
+        _log.error("a driver is left out", reason=str(fault))
+    known = known_of(config, found)
+    metrics, health, recent = Metrics(known), Health(*known.checks), Recent(time.time)
+    observer = logs.to_all(metrics, recent, logs.Sparing(logs.log_observation, time.monotonic))
+
+    stack.callback(NamespaceLock(config.instance).release)
+    opened = await SqliteStore.open(config.state_dir)
+    store = await stack.enter_async_context(opened.store)
+    events, happening = trio.open_memory_channel[KernelEvent](_EVENTS)
+    firewalls = await _open_firewalls(stack, config)
+    kernel = LinuxKernel(events=events, instance=config.instance, firewall=firewalls)
+    await stack.enter_async_context(kernel)
+
+    parts = join_parts(config, found=found, kernel=kernel, store=store, contents=opened.contents, observer=observer)
+    await _recover(opened, parts, kernel)
+    witness = Witness(config.docker_witness, parts.engine) if config.docker_witness else None
+    _watch(health, store, witness)
+    connections = http.Connections()
+    plugins = plugins_of(config, parts, metrics=metrics, connections=connections)
+    insides = Insides(
+        config=config,
+        engine=parts.engine,
+        ipam=parts.ipam,
+        store=store,
+        health=health,
+        recent=recent,
+        started=started,
+        clock=time.time,
+        faults=found.faults,
+        witness=witness,
+        recovered=opened.recovered,
+        kernel=kernel.statistics,
+        rule_error=lambda: firewalls.rule_error,
+    )
+    sources = sources_of(
+        parts.engine,
+        ipam=parts.ipam.statistics,
+        store=store.statistics,
+        kernel=kernel.statistics,
+        checks=health.checks,
+        started=started,
+    )
+    admin = Door(config.run_dir / "admin.sock", Admin(insides).answer, admin_refusal)
+    return House(
+        engine=parts.engine,
+        ipam=parts.ipam,
+        kernel=kernel,
+        firewalls=firewalls,
+        events=events,
+        happening=happening,
+        witness=witness,
+        health=health,
+        exposition=Exposition(metrics, sources, health),
+        connections=connections,
+        doors=Doors((*plugin_doors(config, plugins), admin), connections),
+    )
+
+
+async def _open_firewalls(stack: AsyncExitStack, config: Config) -> Firewalls:
+    table = ruleset(config.instance, config.firewall_mark, guard=config.manage_forwarding)
+    firewall = await stack.enter_async_context(Firewall(table))
+    return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark))
+
+
+async def _recover(opened: Opened, parts: Parts, kernel: LinuxKernel) -> None:
+    """After a damaged state file: add what the kernel's marks say, and say what happened."""
+    if opened.recovered is None:
+        return
+    _log.error("the state was damaged and has been rebuilt", report=str(opened.recovered))
+    state = parts.engine.state
+    found = endpoints_by_marks(
+        await kernel.snapshot(),
+        instance=parts.engine.instance,
+        networks=state.networks,
+        known=state.endpoints,
+        boot=kernel.boot_id(),
+        now=time.time(),
+    )
+    await opened.store.adopt(found)
+    state.load(found)
+
+
+def _watch(health: Health, store: SqliteStore, witness: Witness | None) -> None:
+    health.watch(
+        "store",
+        after_failures(
+            lambda: store.statistics().commits,
+            lambda: store.statistics().failures,
+            lambda: store.statistics().last_failure,
+        ),
+    )
+    if witness is not None:
+        health.watch("witness", lambda: witness.error)
