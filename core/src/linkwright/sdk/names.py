@@ -8,6 +8,9 @@ from linkwright.plan import NAME_LENGTH
 
 _HEX = frozenset(string.hexdigits.lower())
 _FULL_ID = 64
+
+#: "x" is how ``kernel.condemn`` names links that are being removed: another one of that name would not be seen.
+_ROLES = string.ascii_lowercase.replace("x", "")
 _SHOWN = 12  # what `docker ps` and `docker network ls` show of an id
 
 
@@ -17,8 +20,8 @@ def link_name(role: str, id: str) -> str:  # noqa: A002 - the domain's word
     ``IFNAMSIZ`` leaves 15 bytes, which this fills. Two ids with equal first digits give one name; the second is then
     refused with the holder named. An id that is not Docker's 64 hexadecimal digits is hashed.
     """
-    if len(role) != 1 or not role.isalpha():
-        raise ValueError(f"a role is one letter, not {role!r}")
+    if len(role) != 1 or role not in _ROLES:
+        raise ValueError(f"a role is one letter of {_ROLES}, not {role!r}")
     docker = len(id) == _FULL_ID and _HEX.issuperset(id)
     digits = id if docker else hashlib.sha256(id.encode()).hexdigest()
     return f"lw{role}{digits[:_SHOWN]}"

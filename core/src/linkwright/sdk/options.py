@@ -98,7 +98,7 @@ class CommonOptions:
         "mtu",
         parse=mtu,
         default=None,
-        help="MTU in bytes of everything the network makes; without it, the uplink's",
+        help="MTU in bytes of everything the network makes; without it, what the uplink or parent allows",
     )
     interface_prefix: str = option(
         "com.docker.network.container_iface_prefix",

@@ -82,7 +82,7 @@ class FakeLinks:
         if any(self.link(required[1]) is None for required in wish.requires):
             raise refused(errno.ENODEV, step)
         self._check_exclusive(step, wish)
-        mac = wish.mac or Mac.derive("fake", wish.name)
+        mac = self._passed_through(wish) or wish.mac or Mac.derive("fake", wish.name)
         kind, mtu = self._filled(wish)
         link = Link(wish.name, kind, mtu=mtu, mac=mac, master=wish.master or "", up=bool(wish.up), mark=wish.mark)
         self.resources[link.key] = evolve(link, port=self._port(step, link, wish.port, None))
@@ -90,6 +90,13 @@ class FakeLinks:
             peer_mac = getattr(wish.kind, "peer_mac", None) or Mac.derive("fake", kind.peer)
             peer = Link(kind.peer, Veth(wish.name), mtu=mtu, mac=peer_mac, master="", up=False)
             self.resources[peer.key] = peer
+
+    def _passed_through(self, wish: Link) -> Mac | None:
+        """A passthru link has its parent's hardware address, whatever is asked for (macvlan_common_newlink)."""
+        match wish.kind:
+            case Macvlan(mode=MacvlanMode.PASSTHRU, parent=name) if parent := self.link(name):
+                return parent.mac
+        return None
 
     def _check_exclusive(self, step: Step, wish: Link) -> None:
         held = {other.exclusive for other in self.links()}

@@ -25,8 +25,8 @@ from linkwright.plan.steps import Action, KernelEvent, Step
 from linkwright.testkit.fake_kernel import FakeKernel
 from linkwright.testkit.namespaces import Namespace
 
-#: The protocol of what a stranger makes (RTPROT_STATIC).
-STATIC = 4
+#: The protocol of what a stranger makes (RTPROT_STATIC), and of what it deletes: whoever's it is (RTPROT_UNSPEC).
+STATIC, ANY = 4, 0
 
 
 class Host(Protocol):
@@ -101,11 +101,11 @@ class RealHost:
 
     async def create(self, resource: Resource) -> None:
         """Somebody makes *resource*."""
-        await self._do(Step(Action.CREATE, resource))
+        await self._do(Step(Action.CREATE, resource), STATIC)
 
     async def delete(self, resource: Resource) -> None:
         """Somebody deletes *resource*."""
-        await self._do(Step(Action.DELETE, resource))
+        await self._do(Step(Action.DELETE, resource), ANY)
 
     async def lend(self, name: str) -> None:
         """Docker moves link *name* into the sandbox."""
@@ -118,14 +118,14 @@ class RealHost:
         self._sandbox.run("ip", "link", "set", "eth0", "name", name)
         self._sandbox.run("ip", "link", "set", name, "netns", self.namespace.path)
 
-    async def _do(self, step: Step) -> None:
-        await run_inside(self.namespace.path, partial(_do, step))
+    async def _do(self, step: Step, protocol: int) -> None:
+        await run_inside(self.namespace.path, partial(_do, step, protocol))
 
 
-def _do(step: Step) -> None:
+def _do(step: Step, protocol: int) -> None:
     netlink = Rtnetlink()
     try:
-        for failure in netlink.execute(encode(step, HostIndexes(), STATIC)).values():
+        for failure in netlink.execute(encode(step, HostIndexes(), protocol)).values():
             raise KernelError(failure.code, step=str(step), extack=failure.text)
     finally:
         netlink.close()
