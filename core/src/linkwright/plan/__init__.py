@@ -26,7 +26,7 @@ from linkwright.plan.resources import (
     Vxlan,
 )
 from linkwright.plan.steps import Action, Snapshot, Step, undo
-from linkwright.plan.wishes import Unknown, Wishes
+from linkwright.plan.wishes import Wishes
 
 __all__ = [
     "NAME_LENGTH",
@@ -53,7 +53,6 @@ __all__ = [
     "Snapshot",
     "Step",
     "Sysctl",
-    "Unknown",
     "Veth",
     "Vxlan",
     "Wishes",

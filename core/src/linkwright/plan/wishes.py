@@ -29,14 +29,3 @@ class Wishes:
     def by_key(self) -> dict[Key, Resource]:
         """The same by key. Two different wishes of one key are found by ``check``; here the later one stands."""
         return {resource.key: resource for resource in self.resources}
-
-
-@frozen
-class Unknown:
-    """The answer when a driver could not be asked.
-
-    A missing wish means "no longer wanted"; this means "hands off": all that the network owns is frozen as it is
-    until somebody can say.
-    """
-
-    reason: str
