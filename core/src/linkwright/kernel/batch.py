@@ -8,10 +8,10 @@ import errno
 import random
 import socket
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from linkwright.errors import KernelError
 from linkwright.kernel import encode_link
@@ -21,7 +21,7 @@ from linkwright.kernel.netlink import Failure, Request
 from linkwright.kernel.reasons import explain, words
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink
-from linkwright.plan.resources import FdbEntry, Link, Resource
+from linkwright.plan.resources import FdbEntry, Key, Link, Resource
 from linkwright.plan.steps import Action, Step
 
 #: How the kernel says that what is to be deleted is not there.
@@ -42,6 +42,7 @@ class HostIndexes:
     def __init__(self, draw: Callable[[], int] = lambda: random.randrange(*rt.INDEX_RANGE)) -> None:  # noqa: S311
         self._draw = draw
         self._known: dict[str, int] = {}
+        self._taken: set[int] = set()
         self.chosen: dict[str, int] = {}
 
     def of(self, name: str) -> int:
@@ -56,18 +57,18 @@ class HostIndexes:
     def choose(self, name: str) -> int:
         """An index that no link has: else what follows by index would meet a stranger."""
         index = self._draw()
-        with suppress(OSError):
-            while socket.if_indextoname(index) or index in self._known.values():
-                index = self._draw()
+        while index in self._taken or _is_taken(index):
+            index = self._draw()
+        self._taken.add(index)
         self._known[name] = self.chosen[name] = index
         return index
 
 
-@frozen
-class _Operation:
-    step: Step
-    first: int  # the position of its first message
-    was: Resource | None = None
+def _is_taken(index: int) -> bool:
+    try:
+        return bool(socket.if_indextoname(index))
+    except OSError:
+        return False
 
 
 class Batch:
@@ -78,59 +79,60 @@ class Batch:
         self._reader = reader
         self._protocol = protocol
         self._indexes = HostIndexes()
-        self._done: list[_Operation] = []
-        self.fallen: list[tuple[Resource, int]] = []  # what lay on links that it took down, and its protocol
+        self._was: dict[Key, Resource] = {}  # what the changes among them find
+        self._done: Sequence[Step] = ()
 
     def run(self, steps: Sequence[Step]) -> None:
         """Do *steps*. KernelError of the first that failed; then ``take_back`` undoes the others."""
-        operations: list[_Operation] = []
+        sent: list[Step] = []
+        firsts: list[int] = []  # the positions of their first messages
         requests: list[Request] = []
         for step in steps:
-            operation = self._prepared(step, len(requests))
-            try:
-                encoded = encode(step, self._indexes, self._protocol, operation.was)
-            except LookupError as error:
-                if step.action is Action.DELETE:
-                    continue
-                raise KernelError(errno.ENODEV, step=words(step), extack=str(error)) from error
+            encoded = self._encoded(step)
             if encoded:
-                operations.append(operation)
+                sent.append(step)
+                firsts.append(len(requests))
                 requests += encoded
         try:
             failures = self._netlink.execute(requests)
         except OSError as error:  # the answers are lost: anything may have been done
-            self._done = operations
+            self._done = sent
             raise self._error(steps[-1], Failure(error.errno or errno.EIO, error.strerror or "")) from error
-        self._done = operations if not failures else list(self._settled(operations, failures))
+        self._done = sent
         if failures:
-            self._judge(operations, failures)
+            # Done is what had its first message done, and every change of a link: the kernel keeps half of one.
+            pairs = zip(sent, firsts, strict=True)
+            self._done = [step for step, first in pairs if first not in failures or _changes_link(step)]
+            self._judge(sent, firsts, failures)
 
-    def _prepared(self, step: Step, first: int) -> _Operation:
+    def _encoded(self, step: Step) -> list[Request]:
+        was = self._found(step) if step.action is Action.CHANGE else None
+        try:
+            return encode(step, self._indexes, self._protocol, was)
+        except LookupError as error:
+            if step.action is Action.DELETE:
+                return []
+            raise KernelError(errno.ENODEV, step=words(step), extack=str(error)) from error
+        except ValueError as error:
+            raise KernelError(errno.EOPNOTSUPP, step=words(step), extack=str(error)) from error
+
+    def _found(self, step: Step) -> Resource | None:
         """Read what a change will change. A link of this batch is not there yet, and goes with its making."""
-        resource = step.resource
-        if step.action is not Action.CHANGE:
-            return _Operation(step, first)
+        resource, found = step.resource, step.before
         if not isinstance(resource, Link):
-            was = step.before or self._reader.observe([resource.key]).resources.get(resource.key)
-            return _Operation(step, first, was)
-        row = None if resource.name in self._indexes.chosen else self._reader.link(resource.name)
-        if row is None:
-            return _Operation(step, first, step.before if resource.name in self._indexes.chosen else None)
-        if row.up and resource.up is False:
-            self.fallen += self._reader.lying_on(row)
-        return _Operation(step, first, self._reader.value(row))
+            found = found or self._reader.observe([resource.key]).resources.get(resource.key)
+        elif resource.name in self._indexes.chosen:
+            return found
+        else:
+            row = self._reader.link(resource.name)
+            found = None if row is None else self._reader.value(row)
+        if found is not None:
+            self._was[resource.key] = found
+        return found
 
-    def _settled(self, operations: Sequence[_Operation], failures: dict[int, Failure]) -> Iterator[_Operation]:
-        """Yield those that did something: all whose first message succeeded, and every change that was begun."""
-        for operation in operations:
-            begun = isinstance(operation.step.resource, Link) and operation.step.action is Action.CHANGE
-            if begun or operation.first not in failures:
-                yield operation
-
-    def _judge(self, operations: Sequence[_Operation], failures: dict[int, Failure]) -> None:
-        firsts = [operation.first for operation in operations]
+    def _judge(self, sent: Sequence[Step], firsts: Sequence[int], failures: dict[int, Failure]) -> None:
         for position in sorted(failures):
-            step, failure = operations[bisect_right(firsts, position) - 1].step, failures[position]
+            step, failure = sent[bisect_right(firsts, position) - 1], failures[position]
             if not is_absent(step, failure):
                 raise self._error(step, failure)
 
@@ -138,40 +140,38 @@ class Batch:
         return KernelError(failure.code, step=words(step), extack=explain(step, failure, self._reader))
 
     def take_back(self) -> list[str]:
-        """Undo what was done, last first, all but ``fallen``; return what could not be, in words."""
-        made = {o.step.resource.name for o in self._done if _makes_link(o.step) and isinstance(o.step.resource, Link)}
+        """Undo what was done, last first; return what could not be, in words."""
+        made = {step.resource.key[1] for step in self._done if _makes_link(step)}
         steps: list[Step] = []
         requests: list[Request] = []
         indexes = HostIndexes()
-        for operation in reversed(self._done):
-            step = operation.step
+        for step in reversed(self._done):
             on = step.resource.name if isinstance(step.resource, Link) else getattr(step.resource, "link", None)
             if on in made and not _makes_link(step):
                 continue  # it goes with its link
             with suppress(LookupError):  # what it lay on has gone
-                encoded = self._inverse(operation, indexes)
+                encoded = self._inverse(step, indexes)
                 steps += [step] * len(encoded)
                 requests += encoded
         problems = []
         for position, failure in self._netlink.execute(requests).items():
-            back = steps[position].inverse()
-            if not is_absent(back, failure) and failure.code != errno.EEXIST:
+            if not is_absent(steps[position].inverse(), failure) and failure.code != errno.EEXIST:
                 problems.append(f"could not undo `{words(steps[position])}`: {errno.errorcode.get(failure.code)}")
         return problems
 
-    def _inverse(self, operation: _Operation, indexes: HostIndexes) -> list[Request]:
-        step = operation.step
+    def _inverse(self, step: Step, indexes: HostIndexes) -> list[Request]:
+        was = self._was.get(step.resource.key)
         if isinstance(step.resource, Link):
             if step.action is Action.CREATE:
-                index = self._indexes.chosen[step.resource.name]
-                return [encode_link.message(rt.RTM_DELLINK, 0, index)]
-            was = operation.was
+                return [encode_link.message(rt.RTM_DELLINK, 0, self._indexes.chosen[step.resource.name])]
             return encode_link.restore(was, step.resource, indexes) if isinstance(was, Link) else []
         if step.action is Action.CHANGE:
-            step = (
-                evolve(step, before=operation.was) if operation.was is not None else Step(Action.CREATE, step.resource)
-            )
+            step = Step(Action.CREATE, step.resource) if was is None else evolve(step, before=was)
         return encode(step.inverse(), indexes, self._protocol)
+
+
+def _changes_link(step: Step) -> bool:
+    return step.action is Action.CHANGE and isinstance(step.resource, Link)
 
 
 def _makes_link(step: Step) -> bool:

@@ -58,14 +58,13 @@ def condemn(netlink: Rtnetlink, row: LinkRow, link: Link, peer: LinkRow | None) 
     if peer is not None:  # its name is wanted again as soon as the pair is
         requests += _put_away(peer, doomed_name())
     failures = netlink.execute(requests)
-    for position in (0, 1):
-        failed = failures.get(position)
-        if failed is None:
-            continue
-        if failed.code == errno.ENODEV:
-            return None
-        raise OSError(failed.code, failed.text)
-    return condemned
+    failed = failures.get(0) or failures.get(1)  # of the peer it does not matter: it may be on its way to a sandbox
+    if failed is None:
+        return condemned
+    if failed.code == errno.ENODEV:
+        return None
+    netlink.execute(_back(condemned))
+    raise OSError(failed.code, failed.text)
 
 
 def _put_away(row: LinkRow, name: str) -> list[Request]:
@@ -86,26 +85,28 @@ def _bring_back(row: LinkRow) -> list[Request]:
     ]
 
 
+def _back(condemned: Condemned) -> list[Request]:
+    ends = [condemned.row] if condemned.peer is None else [condemned.row, condemned.peer]
+    return [request for end in ends for request in _bring_back(end)]
+
+
 def rescue(netlink: Rtnetlink, condemned: Condemned) -> None:
     """Make a condemned link as it was; what lay on it is for ``put_back``. KernelError if it cannot be."""
-    requests = _bring_back(condemned.row)
-    if condemned.peer is not None:
-        requests += _bring_back(condemned.peer)
-    failures = netlink.execute(requests)
+    failures = netlink.execute(_back(condemned))
     if failures:
         first = failures[min(failures)]
         raise KernelError(first.code, step=f"ip link set {condemned.name} name {condemned.row.name}", extack=first.text)
 
 
 def put_back(netlink: Rtnetlink, lying: Sequence[tuple[Resource, int]], indexes: Indexes) -> None:
-    """Make again what lay on links that were down, or gone, each by the protocol it was made by. What stayed is fine.
+    """Make again what lay on links that were down, or gone, each by its protocol; what has stayed is fine.
 
     To be done when all links are as they were: a port that comes to a bridge may change the bridge's hardware address,
     and with that the kernel forgets even its permanent neighbours (neigh_changeaddr).
     """
     requests: list[Request] = []
     for resource, protocol in lying:
-        requests += encode(Step(Action.CREATE, resource), indexes, protocol)
+        requests += encode(Step(Action.CREATE, resource), indexes, protocol)  # one message each
     failures = {at: failed for at, failed in netlink.execute(requests).items() if failed.code != errno.EEXIST}
     if failures:
         at = min(failures)

@@ -74,13 +74,19 @@ class LinkRow(NamedTuple):
     data: dict[int, bytes]
     port: BridgePort | None
 
+    @property
+    def parent(self) -> int:
+        """The index of the link in this namespace that this one would go with; 0 if there is none."""
+        if self.kind == "vxlan":
+            return _number(self.data, rt.IFLA_VXLAN_LINK)
+        return 0 if self.kind == "veth" or self.elsewhere else self.lower
+
     def link(self, names: Names) -> Link:
-        """Return it as a value, with names instead of indexes ("" for one that is not known)."""
+        """Return it as a value, with names instead of indexes; a master that is not known is none."""
         master = (names(self.master) or "") if self.master else ""
+        port = self.port if master else None
         kind = _kind(self, names)
-        return Link(
-            self.name, kind, mtu=self.mtu, mac=self.mac, master=master, up=self.up, port=self.port, mark=self.mark
-        )
+        return Link(self.name, kind, mtu=self.mtu, mac=self.mac, master=master, up=self.up, port=port, mark=self.mark)
 
 
 def link(message: Message) -> LinkRow:

@@ -8,7 +8,7 @@ looked at first; with a stranger among them ours are deleted one by one.
 import errno
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
@@ -43,8 +43,17 @@ class DoomStatistics:
 class Doom:
     """Condemned links, and the thread that removes them. ``open`` finds those of an earlier life."""
 
-    def __init__(self, instance: str, *, netns: str | None = None, linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        instance: str,
+        *,
+        netns: str | None = None,
+        linger: float = LINGER,
+        draw: Callable[[], int] = lambda: secrets.randbelow((1 << 31) - 1) + 1,  # 0 is everybody's group
+    ) -> None:
+        """Remove links marked by *instance*; *draw* says which group number the next sweep takes."""
         self._instance = instance
+        self._draw = draw
         self._netns = netns
         self._linger = linger
         self._waiting: dict[str, Key | None] = {}  # what each still holds
@@ -157,7 +166,7 @@ class Doom:
             self._forget(gone)
 
     def _by_group(self, netlink: Rtnetlink, names: Sequence[str]) -> Sequence[str]:
-        group = secrets.randbelow((1 << 31) - 1) + 1  # 0 is everybody's
+        group = self._draw()
         netlink.execute(
             [
                 encode_link.message(rt.RTM_SETLINK, 0, 0, text(rt.IFLA_IFNAME, n), u32(rt.IFLA_GROUP, group))

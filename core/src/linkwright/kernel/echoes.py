@@ -8,9 +8,11 @@ event is compared with what was last asked for. A wrong guess costs one needless
 from collections.abc import Iterable, Sequence
 
 from linkwright.plan.compare import changed
-from linkwright.plan.resources import Key, Link, Resource, Veth
+from linkwright.plan.resources import Element, Key, Link, Resource, Route, Sysctl, Veth
 from linkwright.plan.steps import Action, Step
 
+#: Kinds of which the port id tells enough, or of which rtnetlink tells nothing.
+_TOLD_BY_PORT = frozenset({Route, Sysctl, Element})
 #: Keys deleted whose echo has not come, at most: of those gone already none will.
 _REMEMBERED = 50_000
 
@@ -25,20 +27,25 @@ class Echoes:
     def expect(self, steps: Iterable[Step]) -> None:
         """Note what is about to be done."""
         for step in steps:
-            for key, resource in _ends(step.resource):
-                if step.action is Action.DELETE:
+            resource = step.resource
+            if type(resource) in _TOLD_BY_PORT:
+                continue
+            if step.action is Action.DELETE:
+                for key in _keys(resource):
                     self._made.pop(key, None)
                     self._unmade[key] = None
-                elif resource is not None:
-                    self._made[key] = resource
-                    self._unmade.pop(key, None)
-        while len(self._unmade) > _REMEMBERED:
-            self._unmade.pop(next(iter(self._unmade)), None)
+            else:
+                key = resource.key
+                self._made[key] = resource
+                self._unmade.pop(key, None)
+        if len(self._unmade) > _REMEMBERED:
+            for key in list(self._unmade)[:-_REMEMBERED]:
+                self._unmade.pop(key, None)
 
     def forget(self, steps: Iterable[Step]) -> None:
         """Note that it was not done after all: whatever is told of these is news."""
         for step in steps:
-            for key, _ in _ends(step.resource):
+            for key in _keys(step.resource):
                 self._made.pop(key, None)
                 self._unmade.pop(key, None)
 
@@ -51,12 +58,16 @@ class Echoes:
         """Whether the absence of *key* is our doing. Asked once for each time it goes."""
         return self._unmade.pop(key, _MISSING) is None
 
+    def is_leaving(self, link: str) -> bool:
+        """Whether link *link* is being deleted by us, and what lies on it goes for that."""
+        return ("link", link) in self._unmade
+
 
 _MISSING = object()
 
 
-def _ends(resource: Resource) -> Sequence[tuple[Key, Resource | None]]:
-    """What a step touches: of a veth the other end too, of which nothing is wished."""
-    if isinstance(resource, Link) and isinstance(resource.kind, Veth) and resource.kind.peer:
-        return ((resource.key, resource), (("link", resource.kind.peer), None))
-    return ((resource.key, resource),)
+def _keys(resource: Resource) -> Sequence[Key]:
+    """What goes with it: of a veth the other end too."""
+    if isinstance(resource, Link) and isinstance(resource.kind, Veth):
+        return (resource.key, ("link", resource.kind.peer))
+    return (resource.key,)

@@ -5,6 +5,7 @@ Whole links are in ``encode_link``; here are the table and what lies on links.
 
 import sys
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
 from linkwright.kernel import encode_link
@@ -96,17 +97,28 @@ def _neighbour(kind: int, flags: int) -> Callable[[Neighbour, Indexes, int], lis
     return build
 
 
+#: struct ndmsg, NDA_LLADDR and NDA_DST as one: a host of many endpoints writes these by the ten thousand.
+_BEHIND = {length: Struct(f"=BxxxiHBBHH6sxxHH{length}s") for length in (4, 16)}
+_ZERO = bytes(6)
+
+
 def _fdb(kind: int, flags: int) -> Callable[[FdbEntry, Indexes, int], list[Request]]:
     def build(entry: FdbEntry, indexes: Indexes, _: int) -> list[Request]:
-        # Behind a VTEP: the vxlan link's own table. Else its bridge's, "static" (bridge(8)): not learned, not aged.
-        state = rt.NUD_NOARP | rt.NUD_PERMANENT if entry.remote is not None else rt.NUD_NOARP
-        own = rt.NTF_SELF if entry.remote is not None else rt.NTF_MASTER
-        body = rt.NDMSG.pack(rt.AF_BRIDGE, indexes.of(entry.link), state, own, 0)
-        body += attribute(rt.NDA_LLADDR, entry.mac.octets)
-        body += attribute(rt.NDA_DST, entry.remote.packed) if entry.remote is not None else b""
-        # The all-zero address has a list of remotes, which cannot be replaced, only appended to (vxlan_fdb_update).
-        appends = flags == _PUT and not any(entry.mac.octets)
-        return [Request(kind, NLM_F_CREATE | NLM_F_APPEND if appends else flags, body)]
+        index, mac = indexes.of(entry.link), entry.mac.octets
+        if entry.remote is None:  # its bridge's entry, "static" (bridge(8)): not learned, not aged
+            head = rt.NDMSG.pack(rt.AF_BRIDGE, index, rt.NUD_NOARP, rt.NTF_MASTER, 0)
+            return [Request(kind, flags, head + attribute(rt.NDA_LLADDR, mac))]
+        remote = entry.remote.packed
+        length = len(remote)
+        state = rt.NUD_NOARP | rt.NUD_PERMANENT
+        body = _BEHIND[length].pack(
+            rt.AF_BRIDGE, index, state, rt.NTF_SELF, 0, 10, rt.NDA_LLADDR, mac, 4 + length, rt.NDA_DST, remote
+        )
+        if mac == _ZERO:  # it has a list of remotes, which cannot be replaced, only appended to (vxlan_fdb_update)
+            return [Request(kind, NLM_F_CREATE | NLM_F_APPEND if flags else 0, body)]
+        if kind == rt.RTM_DELNEIGH:  # any other has one, and goes wherever it points by now
+            body = body[: -4 - length]
+        return [Request(kind, flags, body)]
 
     return build
 

@@ -1,8 +1,8 @@
 """Links as netlink messages: making and changing them. Pure: no socket, nothing looked up.
 
 Rule 1: one link is one RTM_NEWLINK with all that the kernel takes in it, so that it is there whole or not at all.
-What the kernel ignores in a creating message (the mark; a bridge port's settings) follows **by index**: a follow-up
-by name would, after EEXIST, mark a stranger's link as ours.
+What the kernel ignores in a creating message (the mark; settings of and as a bridge's port) follows **by index**: a
+follow-up by name would, after EEXIST, mark a stranger's link as ours.
 Rule 2: what is None in a wish is not in the message, and neither is what the link has already.
 """
 
@@ -33,23 +33,28 @@ def message(
 
 
 def create(link: Link, indexes: Indexes, _: int = 0) -> list[Request]:
-    """Return what makes *link*, under an index of our choice; LookupError if its master or parent is not there."""
+    """Return what makes *link*, under an index of our choice.
+
+    LookupError if its master or parent is not there, ValueError if it is of no kind that can be made.
+    """
     parent = getattr(link.kind, "parent", None)
     below = indexes.of(parent) if parent else 0
     master = indexes.of(link.master) if link.master else 0
     index = indexes.choose(link.name)
+    later = [] if link.mark is None else [text(rt.IFLA_IFALIAS, str(link.mark))]
     parts = [text(rt.IFLA_IFNAME, link.name)]
-    parts += [u32(rt.IFLA_MTU, link.mtu)] if link.mtu is not None else []
+    if link.mtu is not None:
+        # A bridge follows its ports' MTU unless it was set by hand, and that at its making is not (br_change_mtu).
+        (later if isinstance(link.kind, Bridge) else parts).append(u32(rt.IFLA_MTU, link.mtu))
     parts += [attribute(rt.IFLA_ADDRESS, link.mac.octets)] if link.mac is not None else []
     parts += [u32(rt.IFLA_MASTER, master)] if master else []
     parts += [u32(rt.IFLA_LINK, below)] if below and isinstance(link.kind, Macvlan) else []
     build = _DATA.get(type(link.kind))
     if build is None:
-        raise LookupError(f"{link.name!r} is of no kind that could be made")
+        raise ValueError(f"{link.name!r} is of no kind that could be made")
     parts.append(_info(link.kind, build(link.kind, link, indexes, below)))
     requests = [message(rt.RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, index, *parts, up=True if link.up else None)]
-    if link.mark is not None:
-        requests.append(message(rt.RTM_SETLINK, 0, index, text(rt.IFLA_IFALIAS, str(link.mark))))
+    requests += [message(rt.RTM_SETLINK, 0, index, *later)] if later else []
     return requests + port(link.port, None, index)
 
 

@@ -28,13 +28,25 @@ from linkwright.kernel.transport import Rtnetlink, open_events
 from linkwright.kernel.worker import Worker
 from linkwright.kernel.writer import Applied, Writer
 from linkwright.model import HostFacts, Prefix
-from linkwright.plan.resources import Element, Key, Resource, Sysctl
+from linkwright.plan.resources import Address, Element, FdbEntry, Key, Link, Neighbour, Resource, Route, Sysctl
 from linkwright.plan.steps import KernelEvent, Snapshot, Step
 
 T = TypeVar("T")
 
 #: Seconds that ending may take: a sweep of what is condemned, and the job under way.
 _CLOSE_SECONDS = 5.0
+
+
+#: Kinds of resources as the counters call them.
+_KIND: Mapping[type[Resource], str] = {
+    Link: "link",
+    Address: "address",
+    Route: "route",
+    Neighbour: "neighbour",
+    FdbEntry: "fdb",
+    Sysctl: "sysctl",
+    Element: "element",
+}
 
 
 class Elements(Protocol):
@@ -202,7 +214,7 @@ class LinuxKernel:
         """Return the counts so far."""
         counts, doom = self._writer.counts, self._doom.statistics()
         return KernelStatistics(
-            operations=dict(counts.operations),
+            operations={(action.value, _KIND[kind]): number for (action, kind), number in counts.operations.items()},
             batches=counts.batches,
             failures=counts.failures + doom.failures,
             not_undone=counts.not_undone,

@@ -1,5 +1,6 @@
 """Which addresses are in use as far as this host sees: its own, and those its neighbours answered for. Reads only."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from linkwright.kernel import rtnetlink as rt
@@ -10,7 +11,10 @@ from linkwright.kernel.transport import Rtnetlink
 _ANSWERED = 0x02 | 0x04 | 0x08 | 0x10 | rt.NUD_PERMANENT
 
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_OF_FAMILY = {rt.AF_INET: IPv4Address, rt.AF_INET6: IPv6Address}
+_OF_FAMILY: dict[int, Callable[[bytes], IPv4Address | IPv6Address]] = {
+    rt.AF_INET: IPv4Address,
+    rt.AF_INET6: IPv6Address,
+}
 
 
 def live_addresses(netlink: Rtnetlink) -> frozenset[IPv4Address | IPv6Address]:

@@ -141,12 +141,10 @@ class Monitor:
 
     def _address(self, message: Message) -> Iterator[Key]:
         found = decode.address(message, self._name)
-        if found is None or self._is_own(message):
+        if found is None or found.by_kernel or self._is_own(message):
             return
-        if message.type == rt.RTM_NEWADDR:
-            if not self._echoes.is_made(found.resource):
-                yield found.resource.key
-        elif self._is_gone(found.resource.key):
+        new = message.type == rt.RTM_NEWADDR
+        if not (self._echoes.is_made(found.resource) if new else not self._is_gone(found.resource.key)):
             yield found.resource.key
 
     def _route(self, message: Message) -> Iterator[Key]:
@@ -156,7 +154,8 @@ class Monitor:
             return
         known = self._known.get(row.output)
         concerns = row.protocol == self._protocol or (known is not None and known.ours and not found.by_kernel)
-        if concerns or row.destination.prefixlen == 0:
+        leaving = message.type == rt.RTM_DELROUTE and known is not None and self._echoes.is_leaving(known.link.name)
+        if (concerns and not leaving) or row.destination.prefixlen == 0:
             yield found.resource.key
 
     def _neighbour(self, message: Message) -> Iterator[Key]:
@@ -165,14 +164,11 @@ class Monitor:
         found = decode.neighbour(message, self._name, any_state=True)
         if found is None:
             return
-        if not isinstance(found.resource, FdbEntry):
-            if found.protocol == self._protocol:
-                yield found.resource.key
-            return
         _, index, *_ = rt.NDMSG.unpack_from(message.data, message.start)
         new = message.type == rt.RTM_NEWNEIGH
         echo = self._echoes.is_made(found.resource) if new else not self._is_gone(found.resource.key)
-        if self._known[index].ours and not echo:
+        ours = self._known[index].ours if isinstance(found.resource, FdbEntry) else found.protocol == self._protocol
+        if ours and not echo:
             yield found.resource.key
 
     def _is_own(self, message: Message) -> bool:
@@ -180,7 +176,8 @@ class Monitor:
 
     def _is_gone(self, key: Key) -> bool:
         """Whether the absence of *key* is somebody else's doing, and worth telling."""
-        return not is_doomed(key[1]) and not self._echoes.is_unmade(key)
+        ours = self._echoes.is_unmade(key) or (key[0] != "link" and self._echoes.is_leaving(key[1]))
+        return not ours and not is_doomed(key[1])
 
 
 _LOOKS: dict[int, tuple[str, Callable[[Monitor, Message], Iterator[Key]]]] = {

@@ -25,6 +25,7 @@ _HINTS: Mapping[tuple[type, int], str] = {
     (Address, errno.EEXIST): "the address is there already",
     (Address, errno.EACCES): "IPv6 is switched off on that link (disable_ipv6)",
     (Neighbour, errno.EINVAL): "a neighbour needs a hardware address",
+    (FdbEntry, errno.EAFNOSUPPORT): "the remote is of another family than the link's own address",
     (FdbEntry, errno.EINVAL): "the link is neither a vxlan link nor a port of a bridge",
 }
 _ANYWHERE: Mapping[int, str] = {

@@ -16,6 +16,7 @@ from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.condemn import is_doomed
 from linkwright.kernel.decode import Found, LinkRow, Names
 from linkwright.kernel.netlink import Message, text, u32
+from linkwright.kernel.single import is_single, single
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.plan.mark import Mark
 from linkwright.plan.resources import Address, FdbEntry, Key, Link, Neighbour, Resource, Route
@@ -64,6 +65,9 @@ _SOURCES: dict[str, tuple[_Source, ...]] = {
 #: Every link, without its counters.
 ALL_LINKS = rt.IFINFO.pack(rt.AF_UNSPEC, 0, 0, 0, 0) + u32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS)
 
+#: Up to so many entries of a link are asked for one by one; a link may have ten thousand, and a dump brings all.
+_FEW = 16
+
 #: A filter names a link, a family or a table that is not there: then nothing is in it.
 _NOTHING_THERE = frozenset({errno.ENODEV, errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP})
 
@@ -99,7 +103,9 @@ class Reader:
 
     def snapshot(self) -> Snapshot:
         """All links, what lies on ours, and all that is ours."""
-        rows = {index: row for index, row in self.links().items() if not is_doomed(row.name)}
+        every = self.links()
+        doomed = {index for index, row in every.items() if is_doomed(row.name)}
+        rows = {index: row for index, row in every.items() if not doomed & {index, row.parent}}
         names = {index: row.name for index, row in rows.items()}
         marks = {row.name: row.mark for row in rows.values()}
         resources: dict[Key, Resource] = {}
@@ -126,20 +132,37 @@ class Reader:
         ours: set[Key] = set()
         for key in wanted:
             row = rows.by_name(key[1]) if key[0] == "link" and not is_doomed(key[1]) else None
-            if row is not None:
+            if row is not None and not (row.parent and rows.name(row.parent) is None):
                 resources[key] = row.link(rows.name)
                 if self.is_marked(row.mark):
                     ours.add(key)
-        for kind, name in {(key[0], "" if key[0] == "route" else key[1]) for key in wanted if key[0] in _SOURCES}:
-            on = rows.by_name(name) if name else None
-            if name and on is None:
-                continue
-            for found in self._lying(kind, on.ifindex if on else 0, rows.name):
-                if found.resource.key in wanted:
-                    resources[found.resource.key] = found.resource
-                    if self._is_ours(found, rows.mark):
-                        ours.add(found.resource.key)
+        for found in self._found(wanted, rows):
+            if found.resource.key in wanted:
+                resources[found.resource.key] = found.resource
+                if self._is_ours(found, rows.mark):
+                    ours.add(found.resource.key)
         return Snapshot(resources, frozenset(ours))
+
+    def _found(self, wanted: Iterable[Key], rows: "_Rows") -> Iterator[Found]:
+        """Yield what lies under *wanted*, and maybe more: one dump for a kind and link, or a few single questions."""
+        groups: dict[tuple[str, str], list[Key]] = {}
+        for key in wanted:
+            if key[0] in _SOURCES:
+                groups.setdefault((key[0], "" if key[0] == "route" else key[1]), []).append(key)
+        for (kind, name), keys in groups.items():
+            on = rows.by_name(name) if name else None
+            if on is not None and len(keys) <= _FEW and all(is_single(key) for key in keys):
+                for key in keys:
+                    yield from self._single(key, on.ifindex, rows.name)
+            elif on is not None or not name:
+                yield from self._lying(kind, on.ifindex if on else 0, rows.name)
+
+    def _single(self, key: Key, index: int, names: Names) -> Iterator[Found]:
+        for body in single(key, index):
+            message = self._netlink.get(rt.RTM_GETNEIGH, body)
+            found = None if message is None else decode.neighbour(message, names)
+            if found is not None:
+                yield found
 
     def lying_on(self, row: LinkRow) -> list[tuple[Resource, int]]:
         """All that lies on one link and would go with it, and by which protocol it was made."""
@@ -192,7 +215,8 @@ class _Rows:
         if index not in self._names:
             self._names[index] = None
             with suppress(OSError):
-                self._names[index] = socket.if_indextoname(index)
+                name = socket.if_indextoname(index)
+                self._names[index] = None if is_doomed(name) else name
         return self._names[index]
 
     def mark(self, name: str) -> Mark | None:

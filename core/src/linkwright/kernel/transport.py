@@ -32,6 +32,8 @@ _RECEIVE = 64 << 10
 _COST_OF_ANSWER = 2048
 _MOST_IN_ONE_SEND = 1000
 _DUMP_TRIES = 10
+#: How the kernel says that what is asked for is not there, or that a link has no table it could be in.
+_ABSENT = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EOPNOTSUPP, errno.EINVAL})
 #: Seconds that an answer may take after ``sendmsg`` has returned, by which it must be there. A guard, no more.
 _ANSWER_TIMEOUT = 10
 #: A message's header, and its padding at most.
@@ -152,7 +154,7 @@ class Rtnetlink:
         try:
             return next(self._answers(Request(kind, 0, body)))
         except OSError as error:
-            if error.errno in {errno.ENODEV, errno.ENOENT, errno.ESRCH}:
+            if error.errno in _ABSENT:
                 return None
             raise
 

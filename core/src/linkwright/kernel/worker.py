@@ -48,11 +48,17 @@ class _Job(Generic[T]):
         result = outcome.capture(self._work)
         with self._lock:
             self._settled = not self._given_up
-        then = self._keep if self._settled else self._regret
-        if then is not None and isinstance(result, outcome.Value):
-            then(result.value)
         if self._settled:
+            if self._keep is not None and isinstance(result, outcome.Value):
+                kept = outcome.capture(self._keep, result.value)
+                result = kept if isinstance(kept, outcome.Error) else result
             self._tell(result)
+        elif self._regret is not None and isinstance(result, outcome.Value):
+            regretted = outcome.capture(self._regret, result.value)
+            if isinstance(regretted, outcome.Error):  # a fault of ours, of which nobody is left to be told
+                error = regretted.error
+                args = (type(error), error, error.__traceback__, threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(args))
 
     def refuse(self, error: Exception) -> None:
         """Tell the caller that it will not be done."""
@@ -101,8 +107,7 @@ class Worker:
         """Do *work* in the thread and return what it returns.
 
         Cancelled before it started, it is never done; cancelled later, *regret* is called with the result, in the
-        thread, before the next job. Otherwise *keep* is, before the caller is told. Neither may raise. Stopping if
-        the worker is closed.
+        thread, before the next job. Otherwise *keep* is, before the caller is told. Stopping if the worker is closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         job = _Job(work, keep, regret)

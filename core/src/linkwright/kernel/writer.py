@@ -7,7 +7,7 @@ Rule 2: deleting a link condemns it; it is really removed (``doom``) only when n
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -40,14 +40,14 @@ class Applied:
 
     ways_back: list[_WayBack] = field(factory=list)
     condemned: list[Condemned] = field(factory=list)
-    fallen: list[tuple[Resource, int]] = field(factory=list)  # what lay on links that are gone or down
+    at_stake: Sequence[tuple[Resource, int]] = ()  # what lay on links that went or went down, and its protocol
 
 
 @define
 class Counts:
     """What the writer has done since it was made."""
 
-    operations: Counter[tuple[str, str]] = field(factory=Counter)  # by action and kind of resource
+    operations: Counter[tuple[Action, type[Resource]]] = field(factory=Counter)
     batches: int = 0
     failures: int = 0
     not_undone: int = 0
@@ -79,22 +79,22 @@ class Writer:
         applied = Applied()
         at = 0
         try:
+            applied.at_stake = self._at_stake(steps)
             for lane, group in groupby(steps, _lane):
                 some = list(group)
                 at += len(some)
                 _LANES[lane](self, some, steps[at:], applied)
-        except KernelError as error:
-            self._fail(error, applied)
-            raise
         except OSError as error:
             refused = KernelError(error.errno or errno.EIO, step=words(steps[at - 1]), extack=error.strerror or "")
             self._fail(refused, applied)
             raise refused from error
-        for step in steps:
-            self.counts.operations[step.action.value, step.resource.key[0]] += 1
+        except Exception as error:  # a KernelError, or a fault of ours: neither may leave a half behind
+            self._fail(error, applied)
+            raise
+        self.counts.operations.update((step.action, type(step.resource)) for step in steps)
         return applied
 
-    def _fail(self, error: KernelError, applied: Applied) -> None:
+    def _fail(self, error: Exception, applied: Applied) -> None:
         self.counts.failures += 1
         for problem in self.take_back(applied):
             error.add_note(problem)
@@ -111,10 +111,21 @@ class Writer:
         for way_back in reversed(ways_back):
             try:
                 problems += way_back() or ()
-            except (KernelError, OSError) as error:
+            except (KernelError, OSError, LookupError) as error:  # LookupError: a link that it lay on has gone
                 problems.append(f"could not undo: {error}")
         self.counts.not_undone += len(problems)
         return problems
+
+    def _at_stake(self, steps: Iterable[Step]) -> list[tuple[Resource, int]]:
+        """What may fall with links that are to go or to go down: on them, and on the bridge that they are ports of."""
+        rows: dict[int, LinkRow] = {}
+        for step in steps:
+            link = step.resource
+            if isinstance(link, Link) and (step.action is Action.DELETE or link.up is False):
+                row = self._reader.link(link.name) if step.action is not Action.CREATE else None
+                master = self._reader.link_at(row.master) if row is not None and row.master else None
+                rows.update((one.ifindex, one) for one in (master, row) if one is not None)
+        return [lying for row in rows.values() for lying in self._reader.lying_on(row)]
 
     # --- one kind of steps each ---
 
@@ -132,30 +143,20 @@ class Writer:
 
     def talk(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
         """Steps that are rtnetlink messages: one batch."""
-        for exclusive in {key for key in map(_exclusive, steps) if key is not None}:
+        for exclusive in {key for step in steps if (key := _exclusive(step)) is not None}:
             self._doom.clear(self._netlink, exclusive)
         batch = Batch(self._netlink, self._reader, self._protocol)
         applied.ways_back.append(batch.take_back)
         self.counts.batches += 1
-        try:
-            batch.run(steps)
-        finally:
-            applied.fallen += batch.fallen
+        batch.run(steps)
 
     def remove_links(self, steps: list[Step], later: Sequence[Step], applied: Applied) -> None:
         """Deletions of links; *later* are the steps that may yet fail, and make these be wanted back."""
         wanted = {_exclusive(step) for step in later} - {None}
-        for place, step in enumerate(steps):
+        for step in steps:
             row = self._reader.link(step.resource.key[1])
             if row is not None:
-                if later or place < len(steps) - 1:
-                    applied.fallen += self._lying_on(row)
                 self._remove(step, row, wanted, applied)
-
-    def _lying_on(self, row: LinkRow) -> list[tuple[Resource, int]]:
-        """What a link takes along: its own, and as a bridge's port maybe the bridge's neighbours (``put_back``)."""
-        master = self._reader.link_at(row.master) if row.master else None
-        return [lying for one in (master, row) if one is not None for lying in self._reader.lying_on(one)]
 
     def _remove(self, step: Step, row: LinkRow, wanted: set[Key | None], applied: Applied) -> None:
         link = self._reader.value(row)
@@ -179,7 +180,7 @@ class Writer:
             raise KernelError(failure.code, step=words(step), extack=explain(step, failure, self._reader))
 
     def _put_back(self, applied: Applied) -> None:
-        put_back(self._netlink, applied.fallen, HostIndexes())
+        put_back(self._netlink, applied.at_stake, HostIndexes())
 
     def _make_again(self, link: Link) -> None:
         if getattr(link.kind, "peer", None) == ELSEWHERE:
@@ -202,17 +203,16 @@ _LANES: dict[str, _Lane] = {
 }
 
 
+_LANE_OF: Mapping[type, str] = {Element: "elements", Sysctl: "sysctls"}
+
+
 def _lane(step: Step) -> str:
-    match step:
-        case Step(resource=Element()):
-            return "elements"
-        case Step(resource=Sysctl()):
-            return "sysctls"
-        case Step(action=Action.DELETE, resource=Link()):
-            return "remove"
-        case Step(action=Action.DELETE):
-            return "unmake"
-    return "make"
+    kind = type(step.resource)
+    if kind in _LANE_OF:
+        return _LANE_OF[kind]
+    if step.action is not Action.DELETE:
+        return "make"
+    return "remove" if kind is Link else "unmake"
 
 
 def _exclusive(step: Step) -> Key | None:

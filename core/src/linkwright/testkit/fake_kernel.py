@@ -7,6 +7,7 @@ It passes the same tests as ``kernel.linux`` (core/tests/kernel). What the kerne
 import errno
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import trio
 from attrs import evolve
@@ -18,6 +19,12 @@ from linkwright.plan.resources import Element, FdbEntry, Key, Link, Resource, Sy
 from linkwright.plan.steps import Action, KernelEvent, Snapshot, Step
 from linkwright.testkit.fake_kernel_state import FakeKernelState
 from linkwright.testkit.fake_links import ELSEWHERE, Lent, refused
+
+#: What rtnetlink calls kinds of resources in its events. Of settings below /proc/sys nobody tells.
+_TOLD = {"link": "link", "address": "addr", "route": "route", "neighbour": "neigh", "fdb": "neigh"}
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class FakeKernel:
@@ -63,11 +70,11 @@ class FakeKernel:
         before, after = self.state, self.state.copy()
         for step in steps:
             self._attempt(after, step)
-        self.state = after
+        self.state, done = after, after.copy()
         try:
             await trio.sleep(self.delay)
         except trio.Cancelled:
-            self._take_back(before, after)
+            self._take_back(before, done)
             raise
         self.journal.extend(steps)
 
@@ -214,18 +221,12 @@ class FakeKernel:
             raise refused(self.fail_at[self.attempted], step, "injected by the test")
         state.do(step)
 
-    def _take_back(self, before: FakeKernelState, after: FakeKernelState) -> None:
+    def _take_back(self, before: FakeKernelState, done: FakeKernelState) -> None:
         """Undo what one ``apply`` did, leaving what others did since."""
-        for key in before.resources.keys() | after.resources.keys():
-            was, became = before.resources.get(key), after.resources.get(key)
-            if was == became or self.state.resources.get(key) != became:
-                continue
-            if was is None:
-                self.state.resources.pop(key, None)
-            else:
-                self.state.resources[key] = was
-            (self.state.ours.add if key in before.ours else self.state.ours.discard)(key)
-        self.state.sysctls = dict(before.sysctls)
+        _put_back(self.state.resources, before.resources, done.resources)
+        _put_back(self.state.sysctls, before.sysctls, done.sysctls)
+        self.state.ours -= done.ours - before.ours
+        self.state.ours |= before.ours & self.state.resources.keys()
 
     def _read(self, key: Key) -> Resource | None:
         if key[0] != "sysctl":
@@ -253,4 +254,18 @@ class FakeKernel:
 
     def _tell(self, verb: str, *keys: Key) -> None:
         for key in sorted(keys):
-            self._events.send_nowait(KernelEvent(f"{verb}{key[0]}", frozenset({key})))
+            if key[0] in _TOLD:
+                self._events.send_nowait(KernelEvent(f"{verb}{_TOLD[key[0]]}", frozenset({key})))
+            elif key[0] == "element":
+                self._events.send_nowait(KernelEvent("ruleset"))
+
+
+def _put_back(now: dict[K, V], before: Mapping[K, V], done: Mapping[K, V]) -> None:
+    for key in before.keys() | done.keys():
+        was, became = before.get(key), done.get(key)
+        if was == became or now.get(key) != became:
+            continue
+        if was is None:
+            now.pop(key, None)
+        else:
+            now[key] = was

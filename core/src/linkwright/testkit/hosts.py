@@ -87,7 +87,11 @@ class RealHost:
     """A namespace with the real kernel's code in it; the stranger has a socket of its own."""
 
     def __init__(
-        self, namespace: Namespace, sandbox: Namespace, kernel: LinuxKernel, events: trio.MemoryReceiveChannel[KernelEvent]
+        self,
+        namespace: Namespace,
+        sandbox: Namespace,
+        kernel: LinuxKernel,
+        events: trio.MemoryReceiveChannel[KernelEvent],
     ) -> None:
         self.namespace = namespace
         self._sandbox = sandbox

@@ -1,0 +1,270 @@
+"""Every message that we read: written by pyroute2, by our own encoder, and by nobody."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from linkwright.kernel import decode
+from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel.encode import encode
+from linkwright.kernel.netlink import Message, frame, messages
+from linkwright.model.mac import Mac
+from linkwright.plan.mark import Mark
+from linkwright.plan.resources import (
+    Address,
+    Bridge,
+    BridgePort,
+    Existing,
+    FdbEntry,
+    Link,
+    LinkKind,
+    Macvlan,
+    MacvlanMode,
+    Neighbour,
+    Resource,
+    Route,
+    Veth,
+    Vxlan,
+)
+from linkwright.plan.steps import Action, Step
+
+MARK = Mark("default", "network1", "endpoint1")
+M1 = Mac.parse("02:00:00:00:00:01")
+NAMES = {3: "eth0", 4: "br0", 5: "lw0"}
+
+
+def written(kind: int, of: type[Any], head: dict[str, Any], attributes: list[Any]) -> Message:
+    """A message as pyroute2 writes it."""
+    message = of()
+    message["header"].update({"type": kind, "flags": 0, "sequence_number": 1, "pid": 0})
+    for key, value in head.items():
+        message[key] = value
+    message["attrs"] = attributes
+    message.encode()
+    (read,) = messages(bytes(message.data))
+    return read
+
+
+def link(
+    attributes: list[Any], *, flags: int = 0, kind: str = "", data: Any = None, port: Any = None
+) -> decode.LinkRow:
+    """A link as pyroute2 writes it, read by us."""
+    info: list[Any] = [["IFLA_INFO_KIND", kind]] if kind else []
+    info += [["IFLA_INFO_DATA", {"attrs": data}]] if data is not None else []
+    info += [["IFLA_INFO_SLAVE_KIND", "bridge"], ["IFLA_INFO_SLAVE_DATA", {"attrs": port}]] if port is not None else []
+    all_of_it = [["IFLA_IFNAME", "lw0"], ["IFLA_MTU", 1400], ["IFLA_ADDRESS", str(M1)], *attributes]
+    all_of_it += [["IFLA_LINKINFO", {"attrs": info}]] if info else []
+    return decode.link(written(rt.RTM_NEWLINK, ifinfmsg, {"index": 5, "flags": flags}, all_of_it))
+
+
+KINDS: dict[str, tuple[list[Any], str, list[Any] | None, LinkKind]] = {
+    "bridge": ([], "bridge", [["IFLA_BR_MCAST_SNOOPING", 1]], Bridge(True)),
+    "veth": ([["IFLA_LINK", 3]], "veth", None, Veth("eth0")),
+    "veth, the other end in a sandbox": ([["IFLA_LINK", 3], ["IFLA_LINK_NETNSID", 0]], "veth", None, Veth("?")),
+    "macvlan": ([["IFLA_LINK", 3]], "macvlan", [["IFLA_MACVLAN_MODE", "vepa"]], Macvlan("eth0", MacvlanMode.VEPA)),
+    "vxlan": (
+        [],
+        "vxlan",
+        [
+            ["IFLA_VXLAN_ID", 77],
+            ["IFLA_VXLAN_PORT", 4789],
+            ["IFLA_VXLAN_LOCAL", "10.0.0.1"],
+            ["IFLA_VXLAN_LINK", 3],
+            ["IFLA_VXLAN_LEARNING", 1],
+            ["IFLA_VXLAN_PROXY", 0],
+        ],
+        Vxlan(77, 4789, ip_address("10.0.0.1"), "eth0", learning=True, proxy=False),
+    ),
+    "vxlan over IPv6": (
+        [],
+        "vxlan",
+        [["IFLA_VXLAN_ID", 77], ["IFLA_VXLAN_PORT", 8472], ["IFLA_VXLAN_LOCAL6", "fd00::1"]],
+        Vxlan(77, 8472, ip_address("fd00::1"), learning=False, proxy=False),
+    ),
+    "vxlan without a VNI of its own": ([], "vxlan", [["IFLA_VXLAN_PORT", 8472]], Existing()),
+    "hardware": ([], "", None, Existing()),
+    "a kind of which we know nothing": ([], "wireguard", None, Existing()),
+}
+
+
+@pytest.mark.parametrize(("attributes", "kind", "data", "expected"), KINDS.values(), ids=KINDS)
+def test_a_link_is_read_with_its_kind(
+    attributes: list[Any], kind: str, data: list[Any] | None, expected: LinkKind
+) -> None:
+    """Kinds that we make come out as such; of others the name of the kind is kept."""
+    row = link(attributes, kind=kind, data=data)
+    assert kind == row.kind
+    assert Link("lw0", expected, mtu=1400, mac=M1, master="", up=False) == row.link(NAMES.get)
+
+
+def test_a_link_is_read_with_master_state_port_group_and_mark() -> None:
+    """All that may be wished of a port is in the value."""
+    names = ("IFLA_BRPORT_LEARNING", "IFLA_BRPORT_UNICAST_FLOOD", "IFLA_BRPORT_MODE", "IFLA_BRPORT_ISOLATED")
+    port = [[name, int(name.endswith("MODE"))] for name in (*names, "IFLA_BRPORT_NEIGH_SUPPRESS")]
+    above = [["IFLA_MASTER", 4], ["IFLA_GROUP", 9], ["IFLA_IFALIAS", str(MARK)]]
+    row = link(above, flags=rt.IFF_UP, kind="bridge", data=[], port=port)
+    value = row.link(NAMES.get)
+    assert (row.group, value.master, value.up, value.mark) == (9, "br0", True, MARK)
+    assert BridgePort(learning=False, flood=False, hairpin=True, isolated=False, neighbour_suppress=False) == value.port
+
+
+def test_a_strangers_alias_is_no_mark_and_no_error() -> None:
+    """An alias may hold anything."""
+    assert link([["IFLA_IFALIAS", "uplink to the office"]]).mark is None
+
+
+def test_the_kernels_own_and_the_odd_are_told_apart() -> None:
+    """Connected routes and link-local addresses are marked as the kernel's; broadcast and local routes are none."""
+    address = [["IFA_ADDRESS", "fe80::1"], ["IFA_PROTO", 3]]
+    found = decode.address(written(20, ifaddrmsg, {"family": 10, "prefixlen": 64, "index": 5}, address), NAMES.get)
+    assert found is not None
+    assert found.by_kernel
+    head = {"family": 2, "dst_len": 24, "table": 254, "proto": 2, "type": 1}
+    attributes = [["RTA_DST", "10.0.0.0"], ["RTA_OIF", 5]]
+    connected = decode.route(written(24, rtmsg, head, attributes))
+    assert connected is not None
+    assert (row := connected.found(NAMES.get)) is not None
+    assert row.by_kernel
+    assert decode.route(written(24, rtmsg, {**head, "type": 3}, attributes)) is None
+    assert decode.route(written(24, rtmsg, {**head, "table": 255}, attributes)) is None
+
+
+def test_a_route_of_several_hops_is_read_by_its_first() -> None:
+    """An uplink of two ways is an uplink still."""
+    hops = [
+        {"oif": 3, "hops": 0, "flags": 0, "attrs": [["RTA_GATEWAY", "10.0.0.1"]]},
+        {"oif": 4, "hops": 0, "flags": 0, "attrs": [["RTA_GATEWAY", "10.0.0.2"]]},
+    ]
+    head = {"family": 2, "dst_len": 0, "table": 254, "proto": 4, "type": 1}
+    row = decode.route(written(24, rtmsg, head, [["RTA_MULTIPATH", hops]]))
+    assert row is not None
+    assert (ip_network("0.0.0.0/0"), 3, ip_address("10.0.0.1")) == (row.destination, row.output, row.via)
+
+
+def test_a_point_to_point_address_is_the_hosts_own() -> None:
+    """IFA_ADDRESS is the peer's there."""
+    attributes = [["IFA_LOCAL", "10.0.0.1"], ["IFA_ADDRESS", "10.0.0.2"]]
+    found = decode.address(written(20, ifaddrmsg, {"family": 2, "prefixlen": 32, "index": 5}, attributes), NAMES.get)
+    assert found is not None
+    assert Address("lw0", ip_interface("10.0.0.1/32")) == found.resource
+
+
+NEIGHBOURS: dict[str, tuple[dict[str, int], list[Any], Resource | None]] = {
+    "permanent": (
+        {"family": 2, "state": 0x80},
+        [["NDA_DST", "10.0.0.7"], ["NDA_LLADDR", str(M1)]],
+        Neighbour("lw0", ip_address("10.0.0.7"), M1),
+    ),
+    "found out by ARP": ({"family": 2, "state": 0x02}, [["NDA_DST", "10.0.0.7"], ["NDA_LLADDR", str(M1)]], None),
+    "proxy": (
+        {"family": 10, "flags": 8},
+        [["NDA_DST", "fd00::7"]],
+        Neighbour("lw0", ip_address("fd00::7"), proxy=True),
+    ),
+    "behind a VTEP": (
+        {"family": 7, "state": 0xC0, "flags": 2},
+        [["NDA_LLADDR", str(M1)], ["NDA_DST", "10.0.0.8"]],
+        FdbEntry("lw0", M1, ip_address("10.0.0.8")),
+    ),
+    "learned": ({"family": 7, "state": 0x02, "flags": 2}, [["NDA_LLADDR", str(M1)], ["NDA_DST", "10.0.0.8"]], None),
+    "static in a bridge": (
+        {"family": 7, "state": 0x40},
+        [["NDA_LLADDR", str(M1)], ["NDA_MASTER", 4]],
+        FdbEntry("lw0", M1),
+    ),
+    "the bridge's own": ({"family": 7, "state": 0x80}, [["NDA_LLADDR", str(M1)], ["NDA_MASTER", 4]], None),
+    "learned by a bridge": ({"family": 7, "state": 0x02}, [["NDA_LLADDR", str(M1)], ["NDA_MASTER", 4]], None),
+}
+
+
+@pytest.mark.parametrize(("head", "attributes", "expected"), NEIGHBOURS.values(), ids=NEIGHBOURS)
+def test_entries_that_last_are_read_and_others_are_not(
+    head: dict[str, int], attributes: list[Any], expected: Resource | None
+) -> None:
+    """What ages, and what belongs to the host itself, is nothing to plan with."""
+    found = decode.neighbour(written(28, ndmsg, {**head, "ifindex": 5}, attributes), NAMES.get)
+    assert expected == (None if found is None else found.resource)
+
+
+def test_what_lies_on_an_unknown_link_is_nothing() -> None:
+    """A link that has gone between two messages takes what was told of it along."""
+    head = {"family": 2, "prefixlen": 24, "index": 99}
+    assert decode.address(written(20, ifaddrmsg, head, [["IFA_LOCAL", "10.0.0.1"]]), NAMES.get) is None
+
+
+# --- what we write we read -----------------------------------------------------------------------------------
+
+MACS = some.binary(min_size=6, max_size=6).map(Mac)
+LINKS = some.sampled_from(sorted(NAMES.values()))
+FOURS, SIXES = some.ip_addresses(v=4), some.ip_addresses(v=6)
+ADDRESSES = FOURS | SIXES
+PREFIXES = some.builds(lambda ip, length: IPv4Network((int(ip), length), strict=False), FOURS, some.integers(0, 32)) | (
+    some.builds(lambda ip, length: IPv6Network((int(ip), length), strict=False), SIXES, some.integers(0, 128))
+)
+
+
+@some.composite
+def routes(draw: some.DrawFn) -> Route:
+    """A route whose source is of the destination's family; the gateway may be of the other."""
+    destination = draw(PREFIXES)
+    of_family: some.SearchStrategy[IPv4Address | IPv6Address] = FOURS if destination.version == 4 else SIXES
+    metric = draw(some.none() | some.integers(1, 1 << 31).filter(lambda value: value != rt.METRIC_IPV6))
+    table = draw(some.integers(1, 1 << 31).filter(lambda value: value != rt.RT_TABLE_LOCAL))
+    return Route(
+        destination,
+        draw(some.none() | LINKS),
+        draw(some.none() | ADDRESSES),
+        draw(some.none() | of_family),
+        metric,
+        table,
+    )
+
+
+RESOURCES: some.SearchStrategy[Resource] = (
+    some.builds(Address, LINKS, some.builds(lambda ip, bits: ip_interface((ip, bits)), ADDRESSES, some.integers(0, 32)))
+    | routes()
+    | some.builds(Neighbour, LINKS, ADDRESSES, MACS)
+    | some.builds(Neighbour, LINKS, ADDRESSES, some.none(), some.just(True))
+    | some.builds(FdbEntry, LINKS, MACS, ADDRESSES)
+)
+
+
+class Indexes:
+    """The indexes of NAMES."""
+
+    def of(self, name: str) -> int:
+        """The index of a known name."""
+        return {known: index for index, known in NAMES.items()}[name]
+
+    def choose(self, name: str) -> int:
+        """No link is made here."""
+        raise AssertionError(name)
+
+
+def _read(message: Message) -> Iterator[decode.Found | None]:
+    if message.type == rt.RTM_NEWADDR:
+        yield decode.address(message, NAMES.get)
+    elif message.type == rt.RTM_NEWNEIGH:
+        yield decode.neighbour(message, NAMES.get)
+    else:
+        row = decode.route(message)
+        yield None if row is None else row.found(NAMES.get)
+
+
+@given(RESOURCES)
+def test_what_is_written_is_read_back_as_ours(resource: Resource) -> None:
+    """A resource survives the way through the bytes, and carries our protocol where the kernel keeps one."""
+    (request,) = encode(Step(Action.CREATE, resource), Indexes())
+    (message,) = messages(frame(request, 1))
+    (found,) = _read(message)
+    assert found is not None
+    assert resource == found.resource
+    assert found.protocol == (0 if isinstance(resource, FdbEntry) else rt.PROTOCOL)
