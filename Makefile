@@ -10,7 +10,7 @@ SOURCES := core/src plugins/bridge/src plugins/macvlan/src plugins/vxlan/src
 CHECKED := core plugins tests bench
 TOOLS := iptables nftables iproute2 busybox-static conntrack
 
-.PHONY: help demo test check bench golden tools engines clean venv
+.PHONY: help demo test test-long check bench golden tools engines clean venv
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -45,6 +45,9 @@ engines: venv tools # Docker engines and Prometheus, unpacked into a cache folde
 test: venv tools engines check ## every test that can run here; as root on Debian, none may be missing
 	@require=""; if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then require="--require=netns,docker"; fi; \
 	$(BIN)/python -m pytest $$require $(PYTEST)
+
+test-long: ## the same with the full forms of what has a short one
+	$(MAKE) test PYTEST="--long $(PYTEST)"
 
 bench: venv tools engines ## measure against peers and floors, in one run
 	$(BIN)/python -m bench

@@ -21,7 +21,7 @@ pytest_plugins = ["tests.engines.fixtures"]
 FEATURES_THAT_MAY_BE_MISSING = {
     "vlan": "802.1q sub-interfaces of a macvlan parent",
     "ipvlan": "the ipvlan driver",
-    "bridge-vlan-filtering": "VLANs on one bridge",
+    "vlan_filtering": "VLANs on one bridge",
 }
 
 
@@ -43,6 +43,7 @@ LEVELS: dict[str, Callable[[], str | None]] = {"netns": _netns_missing, "docker"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--require``."""
+    parser.addoption("--long", action="store_true", help="also run the full forms of tests that have a short one")
     parser.addoption("--require", default="", help="levels that must not be skipped, comma-separated: netns,docker")
 
 
@@ -57,6 +58,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     required = {name for name in config.getoption("--require").split(",") if name}
     if unknown := required - set(LEVELS):
         raise pytest.UsageError(f"--require knows {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}")
+    if not config.getoption("--long"):
+        deselected = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=deselected)
     reasons: dict[str, str | None] = {}
     for item in items:
         for level, missing in LEVELS.items():

@@ -39,7 +39,7 @@ async def request(
                 return await _exchange(stream, target, method=method, body=body, host=host)
     except trio.TooSlowError:
         raise Unavailable(f"no answer from {path} to {method} {target} within {deadline:g} s") from None
-    except (OSError, h11.ProtocolError) as error:
+    except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
         raise Unavailable(f"cannot ask {path}: {error}; is it running?") from error
 
 

@@ -87,6 +87,7 @@ class Reconcile:
 
     async def start(self) -> Report:
         """Ask the drivers about everything that is stored, collect what another boot left, and heal."""
+        await self._kernel.prepare()
         await self._collecting.collect()
         for network_id in tuple(self._state.networks):
             async with self._networks.lock(network_id):
@@ -112,7 +113,8 @@ class Reconcile:
 
     async def heal(self) -> Report:
         """Look at everything and put it right. Goes on after a failure; what failed is in the report."""
-        await self._kernel.prepare()
+        if await self._kernel.prepare():
+            self._observer(Drift("ruleset", repaired=True, text="the firewall's fixed rules were put back"))
         return await self._look(repair=True)
 
     async def plan(self) -> Report:
@@ -296,4 +298,4 @@ def _network_of(resource: Resource) -> str:
 
 def _kind_of(step: Step) -> str:
     """The label of a drift: the kind of resource, and "leftover" for what had to go."""
-    return "leftover" if step.action is Action.DELETE else type(step.resource).__name__.lower()
+    return "leftover" if step.action is Action.DELETE else step.resource.key[0]

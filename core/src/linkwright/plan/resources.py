@@ -87,7 +87,7 @@ class Vxlan:
     """A VTEP (RFC 7348; Documentation/networking/vxlan.rst). One VNI and port exist once in a network namespace."""
 
     kind: ClassVar[str] = "vxlan"
-    FIXED: ClassVar[frozenset[str]] = frozenset({"vni", "port", "local", "parent"})
+    FIXED: ClassVar[frozenset[str]] = frozenset({"vni", "port", "local", "parent", "proxy"})
     vni: int = field()
     port: int = field(default=4789, validator=[ge(1), le(65535)])  # IANA's; the kernel's own default is 8472
     local: IPv4Address | IPv6Address | None = None

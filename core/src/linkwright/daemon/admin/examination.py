@@ -13,7 +13,14 @@ async def doctor(insides: Insides, _: Asked) -> Work:
         features = (await insides.engine.kernel.host_facts()).features
     except LinkwrightError:
         features = None  # a check of its own says so
-    surroundings = Surroundings(config=insides.config, now=insides.clock(), features=features, live=_live(insides))
+    surroundings = Surroundings(
+        config=insides.config,
+        now=insides.clock(),
+        features=features,
+        live=_live(insides),
+        proc=insides.proc,
+        run=insides.tool,
+    )
     return await examine(surroundings)
 
 

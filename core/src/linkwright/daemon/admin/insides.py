@@ -1,9 +1,11 @@
 """The parts of the running daemon that an operator may ask about, handed in by the composition root. No logic."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from attrs import frozen
 
+from linkwright.daemon.admin.doctor.surroundings import Tool, run_tool
 from linkwright.daemon.admin.recent import Recent
 from linkwright.daemon.config import Config
 from linkwright.daemon.health import Health
@@ -33,3 +35,5 @@ class Insides:
     kernel: Callable[[], KernelStatistics | None] = lambda: None
     looked: Callable[[], float | None] = lambda: None  # when everything was last looked at
     rule_error: Callable[[], str] = lambda: ""  # why the rule in DOCKER-USER could not be kept, "" where it is
+    proc: Path = Path("/proc")  # for the doctor, as the next
+    tool: Tool = run_tool

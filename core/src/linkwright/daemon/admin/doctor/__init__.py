@@ -5,6 +5,6 @@ or, where none answers, in the command itself. To add one, write it and give it 
 """
 
 from linkwright.daemon.admin.doctor.checks import CHECKS, Check, examine
-from linkwright.daemon.admin.doctor.surroundings import Done, Finding, Live, Status, Surroundings, run_tool
+from linkwright.daemon.admin.doctor.surroundings import Done, Finding, Live, Status, Surroundings, Tool, run_tool
 
-__all__ = ["CHECKS", "Check", "Done", "Finding", "Live", "Status", "Surroundings", "examine", "run_tool"]
+__all__ = ["CHECKS", "Check", "Done", "Finding", "Live", "Status", "Surroundings", "Tool", "examine", "run_tool"]

@@ -40,8 +40,12 @@ class Done:
     error: str = ""
 
 
+#: Runs a command and never raises; it may block for ``TOOL_DEADLINE`` seconds.
+Tool = Callable[[Sequence[str]], Done]
+
+
 def run_tool(command: Sequence[str]) -> Done:
-    """Run *command*; never raises. Blocks for at most ``TOOL_DEADLINE`` seconds."""
+    """Run *command*; a ``Tool``."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=TOOL_DEADLINE, check=False, text=True)  # noqa: S603 - words, no shell
     except FileNotFoundError:
@@ -76,7 +80,7 @@ class Surroundings:
     features: frozenset[str] | None = None
     live: Live | None = None
     proc: Path = Path("/proc")
-    run: Callable[[Sequence[str]], Done] = run_tool
+    run: Tool = run_tool
 
     def setting(self, path: str) -> str | None:
         """The value of a setting below /proc/sys, None where it cannot be read."""
