@@ -53,7 +53,7 @@ def join_parts(
     def pool_held(subnet: Subnet) -> bool:
         """Another IPAM driver's pools are not ours to know."""
         return not _ours(subnet.space) or any(
-            pool.space == subnet.space and pool.subnet == subnet.pool for pool in ledger.pools()
+            pool.space.partition(":")[0] == subnet.space and pool.subnet == subnet.pool for pool in ledger.pools()
         )
 
     async def give_back(network: StoredNetwork, endpoint: Endpoint) -> None:
