@@ -175,12 +175,13 @@ async def test_the_dead_are_collected_and_named(served: Served) -> None:
 
 
 async def test_what_cannot_be_repaired_is_said_and_the_status_is_1(served: Served) -> None:
-    """The kernel refuses a step: the step, the reason, and exit status 1; the next repair does it."""
+    """The kernel refuses whatever is tried: the step, the reason, and exit status 1; the next repair does it."""
     await served.busy()
     served.kernel.foreign_delete(("link", f"lwb{STORAGE[:12]}"))
-    served.kernel.fail_next(errno.ENOMEM)
+    served.kernel.fail_at = dict.fromkeys(range(served.kernel.attempted + 1, 1000), errno.ENOMEM)
 
     result = await served.run("repair")
+    served.kernel.fail_at.clear()
 
     assert result.exit_code == 1
     assert "Could not be repaired:\n" in result.stdout

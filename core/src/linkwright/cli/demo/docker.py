@@ -1,4 +1,4 @@
-"""What the demo wants of Docker, whoever plays it: ``played`` speaks in its place, ``engine`` is a real one. Values only."""
+"""What the demo wants of Docker: ``played`` speaks in its place, ``engine`` is a real one. Values only."""
 
 import shlex
 from collections.abc import Mapping

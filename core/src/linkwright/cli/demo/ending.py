@@ -42,12 +42,11 @@ def clean_up(play: Play) -> None:
     tell, served = play.tell, play.served
     tell.chapter("The way out")
     for running in play.running:
-        name = running.scene.wanted.name
-        containers = [*running.containers, *(one for one in play.extras if one.network == name)]
-        tell.command(f"docker rm -f {' '.join(one.name for one in containers)}; docker network rm {name}")
+        containers = [*running.containers, *(one for one in play.extras if one.network == running.name)]
+        tell.command(f"docker rm -f {' '.join(one.name for one in containers)}; docker network rm {running.name}")
         for container in containers:
             play.docker.remove(container)
-        play.docker.remove_network(name)
+        play.docker.remove_network(running.name)
         play.docker.calls.clear()
     status = served.get("status")
     left = {what: status[what]["total"] for what in ("networks", "endpoints", "pools")}

@@ -52,7 +52,6 @@ class RealDocker:
         self.calls: list[str] = []
         self._configuration = folder / "docker-cli"
         self._group = f"{_GROUP}-{os.urandom(4).hex()}"
-        remove_groups(_CGROUPS)
         _furnish(folder / "machine")
         argv = (
             "dockerd",
@@ -94,9 +93,8 @@ class RealDocker:
         self._docker("network", "rm", name)
 
     def close(self) -> None:
-        """End the engine, and remove its control groups."""
+        """End the engine."""
         self._program.stop()
-        remove_groups(_CGROUPS)
 
     def _docker(self, *words: str, feed: bytes = b"") -> str:
         argv = ["docker", f"--config={self._configuration}", "--host=unix:///run/docker.sock", *words]
@@ -108,8 +106,8 @@ class RealDocker:
         return done.stdout.decode()
 
 
-def remove_groups(cgroups: Path) -> None:
-    """Remove the control groups of demos: ours at the end, and those that a killed one left. Busy ones stay."""
+def remove_groups(cgroups: Path = _CGROUPS) -> None:
+    """Remove the control groups of demos that have ended, killed or not. Busy ones stay."""
     for top in [*cgroups.glob(f"{_GROUP}-*"), *cgroups.glob(f"*/{_GROUP}-*")]:
         groups = sorted((path for path in [top, *top.rglob("*")] if path.is_dir()), reverse=True)
         for group in groups:

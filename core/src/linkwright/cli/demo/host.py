@@ -10,7 +10,7 @@ A sandbox is a network namespace bound to a file, so that it stays without a pro
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -121,11 +121,6 @@ def look() -> Look:
     with _netlink() as netlink:
         rows = Reader(netlink, "default").links().values()
         return Look(frozenset(row.name for row in rows), frozenset(host.routes(netlink)))
-
-
-def address_of(text: str) -> IPv4Address:
-    """The bare address in *text*, which is one or has a prefix length."""
-    return IPv4Interface(text).ip
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import platform
 import shlex
 from pathlib import Path
 
+from attrs import evolve
+
 from linkwright.cli.demo import host, scenes
 from linkwright.cli.demo.docker import Docker
 from linkwright.cli.demo.engine import RealDocker
@@ -57,7 +59,7 @@ def networks(play: Play) -> None:
         if _planned(play, scene):
             _made(play, scene)
     if not play.running:
-        play.tell.trouble("no driver could be shown; `pip install linkwright-bridge` brings one")
+        play.tell.promise(kept=False, text="a driver could be shown; `pip install linkwright-bridge` brings one")
     play.scrapes["in use"] = play.served.metrics()
 
 
@@ -86,8 +88,8 @@ def _made(play: Play, scene: Scene) -> None:
     play.show_wishes()
     second = play.docker_run(other, scene.wanted.name)
     running = Running(scene, play.served.get("networks")[-1]["id"], (first, second))
-    play.running.append(running)
     play.show_links(running)
-    play.show_ping(first, second.address.ip, second.name)
+    talks = play.show_ping(first, second.address.ip, second.name)
+    play.running.append(evolve(running, talks=talks))
     if scene.outside:
         play.show_ping(second, scenes.router(), "the router outside")

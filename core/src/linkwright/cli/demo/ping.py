@@ -141,7 +141,7 @@ class Pinging(threading.Thread):
         with self._answered:
             return self._count
 
-    def wait_for(self, answered: int, *, within: float = 10.0) -> bool:
+    def wait_for(self, answered: int, *, within: float = 5.0) -> bool:
         """Wait until so many echoes have been *answered*; whether that came within so many seconds."""
         with self._answered:
             return self._answered.wait_for(lambda: self._count.answered >= answered, within)
@@ -162,7 +162,7 @@ def _packet(identifier: int, sequence: int) -> bytes:
 def checksum(octets: bytes) -> int:
     """Return the Internet checksum (RFC 1071) of *octets*."""
     padded = octets + b"\0" * (len(octets) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total = sum(int.from_bytes(padded[at : at + 2]) for at in range(0, len(padded), 2))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -6,6 +6,7 @@ kernel. What an act shows is a promise (``Telling.promise``), and a promise that
 
 import shlex
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from attrs import define, field, frozen
 
@@ -21,11 +22,17 @@ from linkwright.kernel.decode import LinkRow
 
 @frozen
 class Running:
-    """A scene that is played: its network's id, and the containers on it."""
+    """A scene that is played: its network's id, the containers on it, and whether they reach each other."""
 
     scene: Scene
     network: str
     containers: tuple[Container, ...]
+    talks: bool = True
+
+    @property
+    def name(self) -> str:
+        """What its network is called."""
+        return self.scene.wanted.name
 
     @property
     def host_links(self) -> list[LinkRow]:
@@ -78,11 +85,11 @@ class Play:
             rows += [(one.name, *_columns(row, {}), str(one.address)) for row in inside if row.kind]
         self.tell.table(Table(("where", "link", "kind", "on", "mtu", "address"), rows))
 
-    def show_ping(self, source: Container, target: object, name: str) -> None:
-        """Ping *target*, an address called *name*, from a container."""
-        seconds = ping(source.sandbox, host.address_of(str(target)))
+    def show_ping(self, source: Container, target: IPv4Address, name: str) -> bool:
+        """Ping *target*, which is *name*, from a container; whether it answers."""
+        seconds = ping(source.sandbox, target)
         took = f"{seconds * 1e6:.0f} µs" if seconds is not None else "no answer"
-        self.tell.promise(seconds is not None, f"{source.name} pings {name}, {target}: {took}")
+        return self.tell.promise(seconds is not None, f"{source.name} pings {name}, {target}: {took}")
 
 
 def _columns(row: LinkRow, names: Mapping[int, str]) -> tuple[str, ...]:

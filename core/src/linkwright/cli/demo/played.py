@@ -1,4 +1,4 @@
-"""Docker's part, played: the calls of libnetwork over the real plugin sockets, in its order, and what it does with links.
+"""Docker's part, played: its calls over the real plugin sockets, in its order, and what it does with links.
 
 The order is the one of Docker 28; ``wire.routes`` lists the calls. Nothing here knows how they are answered.
 """
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 _IPAM: Final = f"{PREFIX}ipam"
 _GATEWAY: Final = {"RequestAddressType": "com.docker.network.gateway"}
-_NO_PORTS: Final = {"com.docker.network.endpoint.exposedports": [], "com.docker.network.portmap": []}
+_NO_PORTS: Final[Document] = {"com.docker.network.endpoint.exposedports": [], "com.docker.network.portmap": []}
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""A daemon as a child of ours: start it and wait until it says that it is ready, end it, read its log.
+"""A daemon as a child of ours: start it and wait until it says that it is ready, and end it.
 
 Whatever speaks sd_notify(3) can be one: linkwright does, and dockerd. Nothing here knows which it is.
 """
@@ -35,7 +35,7 @@ class Program:
         return self._process.pid if self._process else 0
 
     def start(self, environment: Mapping[str, str]) -> float:
-        """Start it and wait until it is ready; how long that took, in seconds. Unavailable, with its log, if it ends."""
+        """Start it and wait until it is ready; how long that took, in seconds. Unavailable if it ends before."""
         began = time.monotonic()
         self._ready.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:
@@ -58,12 +58,14 @@ class Program:
     def _wait(self, ready: socket.socket, ended: int, deadline: float) -> None:
         """Wait for "READY=1" among what is told (dockerd also tells that it starts)."""
         while True:
-            heard, _, _ = select.select([ready, ended], [], [], max(0.0, deadline - time.monotonic()))
-            if ready in heard and b"READY=1" in ready.recv(4096).splitlines():
-                return
-            if ready not in heard:
-                why = "ended" if heard else f"was not ready within {PATIENCE:g} s"
-                raise Unavailable("\n".join([f"{Path(self.argv[0]).name} {why}; the end of its log:", *self.tail(15)]))
+            wait = max(0.0, deadline - time.monotonic())
+            heard, _, _ = select.select([ready.fileno(), ended], [], [], wait)
+            if ready.fileno() in heard:
+                if b"READY=1" in ready.recv(4096).splitlines():
+                    return
+            else:
+                why = "ended before it was ready" if heard else f"was not ready within {PATIENCE:g} s"
+                raise Unavailable(f"{self.log.stem} {why}; its log tells why")
 
     def kill9(self) -> None:
         """End it with SIGKILL, as a crash does."""
@@ -80,9 +82,6 @@ class Program:
         try:
             return self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired as error:
-            text = f"process {self.pid} did not end within {PATIENCE:g} s of {how.name}; the end of its log:"
-            raise Unavailable("\n".join([text, *self.tail(15)])) from error
-
-    def tail(self, lines: int) -> list[str]:
-        """The last *lines* of its log."""
-        return self.log.read_text(errors="replace").splitlines()[-lines:] if self.log.exists() else []
+            raise Unavailable(
+                f"{self.log.stem}, process {self.pid}, did not end within {PATIENCE:g} s of {how.name}"
+            ) from error

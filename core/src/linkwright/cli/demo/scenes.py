@@ -1,10 +1,10 @@
-"""What each driver is shown with: a table of networks, one a driver. A driver that is not in it gets a plain network."""
+"""What each driver is shown with: a table of networks. A driver that is not in it gets a plain one."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from linkwright.cli.demo import host
 from linkwright.cli.demo.docker import Wanted
@@ -32,23 +32,19 @@ class Scene:
         return tuple(sorted(self.needs - features))
 
 
-def _wanted(driver: str, name: str, subnet: str, **more: object) -> Wanted:
-    return evolve(Wanted(name, driver, IPv4Network(subnet)), **more)
-
-
 #: Driver → its scene. The peer of the vxlan is an address of the LAN where nobody is.
 SCENES: Final[Mapping[str, Scene]] = {
     "bridge": Scene(
-        _wanted("bridge", "web", "10.80.1.0/24"),
+        Wanted("web", "bridge", IPv4Network("10.80.1.0/24")),
         "a bridge of its own; what goes outside is given the host's address",
         needs=frozenset({"bridge", "veth"}),
         outside=True,
     ),
     "macvlan": Scene(
-        _wanted(
-            "macvlan",
+        Wanted(
             "lan",
-            str(host.HOST.network),
+            "macvlan",
+            host.HOST.network,
             gateway=host.ROUTER.ip,
             auxiliary={"host": host.HOST.ip},
             options={"parent": host.UPLINK},
@@ -58,7 +54,7 @@ SCENES: Final[Mapping[str, Scene]] = {
         outside=True,
     ),
     "vxlan": Scene(
-        _wanted("vxlan", "far", "10.80.3.0/24", options={"vni": "42", "peers": "192.0.2.2,192.0.2.3"}),
+        Wanted("far", "vxlan", IPv4Network("10.80.3.0/24"), options={"vni": "42", "peers": "192.0.2.2,192.0.2.3"}),
         "a layer 2 segment that other hosts have too",
         needs=frozenset({"bridge", "veth", "vxlan"}),
         outside=True,

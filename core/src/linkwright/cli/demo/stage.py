@@ -29,7 +29,7 @@ PLACES: Final = ("/run", "/mnt", "/srv", "/media")
 
 _CAP_SYS_ADMIN: Final = 21  # linux/capability.h
 
-#: What to do about it, by errno, without and with the rights of root.
+#: What to do about it, by errno, for others and for root (who may lack what root has, in a container).
 _ADVICE: Final = {
     (errno.EPERM, False): "this system keeps user namespaces from unprivileged users (sysctl kernel."
     "unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns, or a container's seccomp filter); "
@@ -71,7 +71,7 @@ def perform(play: Callable[[Path], int]) -> Ended:
             said = json.loads(told.read() or "{}")  # to its end: when nobody is left who could write
             _, status = os.waitpid(maker, 0)
     except BaseException:
-        os.kill(maker, signal.SIGKILL)
+        os.kill(maker, signal.SIGTERM)
         os.waitpid(maker, 0)
         raise
     if "refused" in said:
@@ -88,9 +88,9 @@ def private_place(used: Iterable[str], places: Iterable[str] = PLACES) -> Path:
     raise Refused(f"no folder can be covered with a private one, of {', '.join(places)}: linkwright lies in them")
 
 
-def advice(code: int, *, privileged: bool) -> str:
+def advice(code: int, *, root: bool) -> str:
     """What to do when the kernel refuses a namespace with *code*, "" where nothing is known."""
-    return _ADVICE.get((code, privileged), "")
+    return _ADVICE.get((code, root), "")
 
 
 # --- the process that makes the namespaces -------------------------------------------------------------------
@@ -103,20 +103,23 @@ def _make(place: Path, play: Callable[[Path], int], report: int, parent: int) ->
         if os.getppid() != parent:  # it ended before that was said
             os._exit(status)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells us all; the first process ends us
-        privileged = _privileged()
+        user = os.geteuid()
         try:
-            _enter(privileged=privileged)
+            _enter()
         except OSError as error:
-            _tell(report, refused=_refusal(error, privileged=privileged))
+            _tell(report, refused=_refusal(error, user))
             os._exit(status)
         alive = os.pipe()
         first = os.fork()
         if not first:
             os.close(alive[1])
-            _begin(place, play, report, alive[0], privileged=privileged)
+            _begin(place, play, report, alive[0], user)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))  # and then see all of them gone
         os.close(report)
         _, ended = os.waitpid(first, 0)
         status = os.waitstatus_to_exitcode(ended)
+    except BaseException:  # noqa: BLE001 - a bug: the process ends here, and somebody has to see why
+        traceback.print_exc()
     finally:
         os._exit(status if status >= 0 else 128 - status)
 
@@ -127,9 +130,9 @@ def _privileged() -> bool:
     return bool(int(status["CapEff"], 16) >> _CAP_SYS_ADMIN & 1)
 
 
-def _enter(*, privileged: bool) -> None:
+def _enter() -> None:
     """Enter new namespaces; without privileges as root of a new user namespace, in which only we are somebody."""
-    user, group = os.geteuid(), os.getegid()
+    privileged, user, group = _privileged(), os.geteuid(), os.getegid()
     wanted = syscalls.NEW_MOUNTS | syscalls.NEW_NETWORK | syscalls.NEW_PROCESSES
     syscalls.unshare(wanted if privileged else wanted | syscalls.NEW_USER)
     if not privileged:
@@ -138,8 +141,8 @@ def _enter(*, privileged: bool) -> None:
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
-def _refusal(error: OSError, *, privileged: bool) -> str:
-    hint = advice(error.errno or 0, privileged=privileged)
+def _refusal(error: OSError, user: int) -> str:
+    hint = advice(error.errno or 0, root=user == 0)
     what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return f"namespaces of the demo's own could not be made ({what})" + (f": {hint}" if hint else "")
 
@@ -151,7 +154,7 @@ def _tell(report: int, **said: str) -> None:
 # --- process 1 -----------------------------------------------------------------------------------------------
 
 
-def _begin(place: Path, play: Callable[[Path], int], report: int, alive: int, *, privileged: bool) -> NoReturn:
+def _begin(place: Path, play: Callable[[Path], int], report: int, alive: int, user: int) -> NoReturn:
     status = 1
     try:
         syscalls.die_with_parent(signal.SIGKILL)
@@ -160,15 +163,15 @@ def _begin(place: Path, play: Callable[[Path], int], report: int, alive: int, *,
         try:
             _furnish(place)
         except OSError as error:
-            _tell(report, refused=_refusal(error, privileged=privileged))
+            _tell(report, refused=_refusal(error, user))
             os._exit(status)
         _tell(report, network=str(Path("/proc/self/ns/net").readlink()))
         status = play(place)
     except LinkwrightError as error:
         print(f"linkwright demo: {error}", file=sys.stderr)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the second is what rich makes of the first
         pass  # whoever read us has seen enough
-    except BaseException:  # noqa: BLE001 - the process ends here, and somebody has to see why
+    except BaseException:  # noqa: BLE001 - as above
         traceback.print_exc()
     finally:
         with suppress(OSError):

@@ -3,7 +3,7 @@
 Rule: the same words with and without colours. What is promised and not kept makes the exit status 1.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, TextIO
 
 from rich.console import Console
@@ -55,11 +55,6 @@ class Telling:
         if not kept:
             self.broken.append(text)
         return bool(kept)
-
-    def trouble(self, text: str, lines: Sequence[str] = ()) -> None:
-        """Say what went wrong, with the end of a log."""
-        self.promise(kept=False, text=text)
-        self.output(lines)
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(printable(text, longest=_LONGEST), style=style))

@@ -17,15 +17,18 @@ _LASTING: Final = ("linkwright_networks", "linkwright_endpoints", "linkwright_ip
 
 def crash(play: Play) -> None:
     """Kill the daemon with -9 while everybody pings, and start it again."""
+    talking = [running for running in play.running if running.talks]
+    if not talking:
+        return
     tell, served = play.tell, play.served
     tell.chapter("A crash")
-    pings = {running.scene.wanted.name: _pinging(running) for running in play.running}
+    pings = {running.name: _pinging(running) for running in talking}
     links, addresses = host.identities(), {one.address for running in play.running for one in running.containers}
     tell.command(f"kill -9 {served.pid}")
     served.kill9()
     goals = [(pinging, pinging.count.answered + _OUTAGE) for pinging in pings.values()]
-    alone = all([pinging.wait_for(goal) for pinging, goal in goals])
-    tell.promise(alone, f"for {_OUTAGE * INTERVAL:.1f} s there is no daemon, and all containers go on pinging")
+    alone = [pinging.wait_for(goal) for pinging, goal in goals]
+    tell.promise(all(alone), f"for {_OUTAGE * INTERVAL:.1f} s there is no daemon, and all containers go on pinging")
     seconds = served.serve()
     tell.promise(kept=True, text=f"started again, and ready after {seconds:.2f} s, as process {served.pid}")
     play.linkwright("plan")
@@ -38,7 +41,7 @@ def crash(play: Play) -> None:
     play.scrapes["after the crash"] = after = served.metrics()
     same = all(total(after, name) == total(play.scrapes["in use"], name) for name in _LASTING)
     tell.promise(same, "networks, endpoints and addresses are counted as before")
-    network = play.running[0].scene.wanted.name
+    network = talking[0].name
     third = play.docker_run(f"{network}-3", network)
     play.extras.append(third)
     tell.promise(third.address not in addresses, f"{third.name} has {third.address}: no address was forgotten")
@@ -47,7 +50,8 @@ def crash(play: Play) -> None:
 def drift(play: Play) -> None:
     """Delete the bridge of a network by hand, and see it come back."""
     tell = play.tell
-    found = [(running, row.name) for running in play.running for row in running.host_links if row.kind == "bridge"]
+    talking = (running for running in play.running if running.talks)
+    found = [(running, row.name) for running in talking for row in running.host_links if row.kind == "bridge"]
     if not found:
         return
     running, bridge = found[0]
