@@ -3,10 +3,8 @@
 import http.client
 import json
 import resource
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from linkwright.wire import ROUTES
 from tests.docker.containers import create, network, refused, start
 from tests.docker.daemon import Daemon
+from tests.docker.disks import blocked
 from tests.docker.leaks import difference, snapshot
 from tests.docker.window import Window
 from tests.engines import Dockerd
@@ -43,18 +42,6 @@ def test_p_02_a_network_is_of_local_scope(dockerd: Dockerd, daemon: Daemon) -> N
     """Docker shows networks as local to this host, whatever it was told to believe."""
     create(dockerd, "one", "--subnet=10.3.0.0/24", "--scope=local")
     assert network(dockerd, "one")["Scope"] == "local"
-
-
-@contextmanager
-def blocked(daemon: Daemon) -> Iterator[None]:
-    """While inside, nothing can be made durable: somebody else holds the state file's write lock."""
-    files = [path for path in daemon.state.rglob("*") if path.is_file() and path.read_bytes()[:6] == b"SQLite"]
-    with ExitStack() as stack:
-        for path in files:
-            other = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
-            other.execute("BEGIN IMMEDIATE")
-        assert files
-        yield
 
 
 POOL = {"AddressSpace": "linkwright-local", "Pool": "10.3.0.0/24", "SubPool": "", "Options": {}, "V6": False}

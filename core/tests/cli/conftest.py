@@ -58,6 +58,7 @@ class Served:
     recent: Recent
     insides: Insides
     admin: Admin
+    ledger: Ledger
 
     @property
     def run_dir(self) -> Path:
@@ -151,7 +152,8 @@ async def serving(kernel: Kernel, home: Path, nursery: trio.Nursery) -> AsyncIte
         observer=recent,
         somewhere=here,
     )
-    ipam = Actor(Ledger(), commit=store.commit, routes=kernel.host_routes, clock=lambda: NOW)
+    ledger = Ledger()
+    ipam = Actor(ledger, commit=store.commit, routes=kernel.host_routes, clock=lambda: NOW)
     ipam.begin_epoch("lw-bridge", "7@1", activation=True)
     await nursery.start(ipam.run)
     health = Health("start")
@@ -171,7 +173,7 @@ async def serving(kernel: Kernel, home: Path, nursery: trio.Nursery) -> AsyncIte
     doors = Doors((Door(config.run_dir / "admin.sock", admin.answer, refusal),), Connections())
     doors.open(nursery, {})
     with structlog.testing.capture_logs():  # a line in between would be the command's output
-        yield Served(config, cast("FakeKernel", kernel), store, engine, ipam, recent, insides, admin)
+        yield Served(config, cast("FakeKernel", kernel), store, engine, ipam, recent, insides, admin, ledger)
     doors.close()
 
 

@@ -9,7 +9,9 @@ import pytest
 from attrs import evolve
 from core.tests.cli.conftest import ENDPOINT, NOW, OTHER, STORAGE, WEB, Served
 
+from linkwright.daemon.calls import Listener
 from linkwright.daemon.health import Health
+from linkwright.daemon.holdings import Holdings
 from linkwright.daemon.http import HttpRequest
 from linkwright.daemon.peer import Peer
 from linkwright.daemon.plugin import Plugin
@@ -115,13 +117,18 @@ async def test_endpoints_of_many_networks_come_oldest_first(served: Served) -> N
 
 async def called(served: Served, method: str, **fields: Any) -> dict[str, Any]:
     """What Docker gets for a call on the bridge driver's socket."""
-    plugin = Plugin(
+    holdings = Holdings(served.ledger, served.ipam)
+    listener = Listener(
         name="lw-bridge",
         engine=served.engine,
         ipam=served.ipam,
+        holdings=holdings,
+        registered=served.engine.asking.registered[0],
+    )
+    plugin = Plugin(
+        listener,
         closing=lambda: False,
         timing=lambda _, __: nullcontext(SimpleNamespace(outcome="")),
-        registered=served.engine.asking.registered[0],
     )
     request = HttpRequest("POST", f"/{method}", json.dumps(fields).encode())
     answer: dict[str, Any] = json.loads((await plugin.answer(request, Peer(7, 1))).body)

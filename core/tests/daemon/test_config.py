@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
     "strict": ("true", "true", True),
     "manage_forwarding": ("1", "true", True),
     "docker_witness": ("unix:///d.sock", '"unix:///d.sock"', Path("/d.sock")),
+    "period": ("5", "5", 5),
     "instance": ("blue-2", '"blue-2"', "blue-2"),
     "default_pools": (
         "10.0.0.0/16:24,fd00:1::/48:64",
@@ -84,6 +85,7 @@ def test_without_anything_all_is_as_the_outside_interface_says() -> None:
         strict=False,
         manage_forwarding=False,
         docker_witness=None,
+        period=30,
         instance="default",
         default_pools=(),
         firewall_mark=0x1000,
@@ -176,6 +178,9 @@ def test_an_optional_part_can_be_switched_off_everywhere(field: str, off: str) -
         ("strict", "maybe"),
         ("docker_witness", "/run/docker.sock"),
         ("docker_witness", "tcp://127.0.0.1:2375"),
+        ("period", "0"),
+        ("period", "0.5"),
+        ("period", "3601"),
         ("instance", "Blue"),
         ("instance", "seventeen-letters"),
         ("default_pools", ""),
@@ -214,6 +219,8 @@ def test_a_bad_value_is_refused_with_where_it_came_from(field: str, text: str) -
         ('default_pools = [{ base = "10.0.0.0/8" }]', "a list of tables"),
         ('default_pools = "10.0.0.0/16:24"', "a list of tables"),
         ("firewall_mark = true", "one bit of 32"),
+        ("period = true", "a whole number of seconds"),
+        ("period = 0.5", "a whole number of seconds"),
     ],
 )
 def test_a_bad_value_in_the_file_is_refused_with_its_key_and_file(line: str, advice: str) -> None:

@@ -99,7 +99,9 @@ async def test_p_20_half_a_request_is_waited_for_and_then_refused(
     assert trio.current_time() - began == pytest.approx(PATIENCE)
 
 
-async def test_p_06_a_body_over_the_limit_is_refused_before_it_is_read(connect: Connect) -> None:
+async def test_p_06_a_body_over_the_limit_is_refused_before_it_is_read(
+    connect: Connect, autojump_clock: object
+) -> None:
     """413, and the connection ends."""
     server = connect()
     head = f"POST /a HTTP/1.1\r\nHost: \r\nContent-Length: {10 * BODY_LIMIT}\r\n\r\n".encode()
@@ -119,7 +121,7 @@ async def test_a_head_over_the_limit_is_refused(connect: Connect) -> None:
     assert (await server.answer()).startswith("HTTP/1.1 431")
 
 
-async def test_what_is_not_http_ends_the_connection_and_nothing_else(connect: Connect) -> None:
+async def test_what_is_not_http_ends_the_connection_and_nothing_else(connect: Connect, autojump_clock: object) -> None:
     """Garbage gets a 400; a client that goes away in the middle gets nothing; no exception leaves."""
     garbage, gone = connect(), connect()
 

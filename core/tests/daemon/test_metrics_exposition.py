@@ -10,7 +10,7 @@ from core.tests.daemon.test_metrics_recorded import KNOWN
 
 from linkwright import __version__
 from linkwright.daemon.exposition import Exposition, refusal
-from linkwright.daemon.health import CHECKS, Health, after_failures
+from linkwright.daemon.health import CHECKS, Health
 from linkwright.daemon.http import Connections, HttpRequest, HttpResponse, serve
 from linkwright.daemon.metrics import Metrics, Sources
 
@@ -113,22 +113,6 @@ def test_a_check_that_the_daemon_does_not_have_is_a_bug() -> None:
     with pytest.raises(KeyError):
         Health("disk")
     assert health.checks() == {"start": False}
-
-
-def test_failures_are_ill_until_something_succeeds_again() -> None:
-    """From statistics that only grow: the newest thing that happened decides, and looking twice changes nothing."""
-    done, failed = [0], [0]
-    look = after_failures(lambda: done[0], lambda: failed[0], lambda: "the disk is full")
-    assert look() == ""
-    failed[0] += 1
-    assert [look(), look()] == ["the disk is full"] * 2
-    done[0] += 1
-    assert [look(), look()] == ["", ""]
-    failed[0] += 2
-    assert look() == "the disk is full"
-    done[0] += 1
-    failed[0] += 1
-    assert look() == ""
 
 
 async def conversation(request: bytes) -> bytes:

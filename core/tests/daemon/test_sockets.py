@@ -63,7 +63,7 @@ async def test_a_socket_that_systemd_hands_over_is_used_and_left(tmp_path: Path)
     given.bind(str(path))
     given.listen()
 
-    listening = sockets.listen(path, handed={path: given})
+    listening = sockets.listen(path, handed=sockets.by_path([given]))
 
     assert listening.inherited
     listening.close()

@@ -141,10 +141,11 @@ async def test_the_next_call_after_a_failure_works(disk: Disk, writer: GroupWrit
     disk.pass_on(2)
     with pytest.raises(Unavailable, match="cannot write"):
         await writer.commit(put("a"))
+    assert writer.statistics().failing == "cannot write {'a'}"
     disk.broken = set()
     await writer.commit(put("a"))
     assert disk.rows == {("k", "a"): "1"}
-    assert writer.statistics().last_failure == "cannot write {'a'}"
+    assert (writer.statistics().failing, writer.statistics().last_failure) == ("", "cannot write {'a'}")
 
 
 async def test_a_bug_below_reaches_the_caller_as_it_is(disk: Disk) -> None:

@@ -21,9 +21,11 @@ async def test_r_09_the_calls_named_fail_and_change_nothing() -> None:
     await store.commit(put("a"))
     with pytest.raises(Unavailable, match=r"the disk is full; nothing was written; try again"):
         await store.commit([*put("b"), *put("c")])
+    assert "the disk is full" in store.statistics().failing
     await store.commit(put("d"))
     assert [endpoint.id for endpoint in (await store.load()).endpoints] == ["a", "d"]
     assert (store.statistics().commits, store.statistics().failures) == (2, 1)
+    assert (store.statistics().failing, "the disk is full" in store.statistics().last_failure) == ("", True)
 
 
 async def test_failures_can_be_ordered_later() -> None:

@@ -55,7 +55,7 @@ async def serve(config: Config, environ: Mapping[str, str]) -> None:
             report = await house.engine.reconcile.start()
             _log.info("the host is as it should be", steps=len(report.steps), networks=len(house.engine.state.networks))
             services.start_soon(house.engine.reconcile.run, house.happening)
-            services.start_soon(_upkeep, house)
+            services.start_soon(_upkeep, house, config.period)
             async with trio.open_nursery() as visitors:
                 house.doors.open(visitors, handed)
                 house.health.well("start")
@@ -72,8 +72,9 @@ async def serve(config: Config, environ: Mapping[str, str]) -> None:
     _log.info("stopped")
 
 
-async def _upkeep(house: House) -> None:
-    await upkeep(engine=house.engine, ipam=house.ipam, live=house.kernel.live_addresses, witness=house.witness)
+async def _upkeep(house: House, period: float) -> None:
+    live = house.kernel.live_addresses
+    await upkeep(engine=house.engine, ipam=house.ipam, live=live, witness=house.witness, period=period)
 
 
 async def _serve_metrics(

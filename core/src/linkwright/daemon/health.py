@@ -61,26 +61,3 @@ class Health:
     def _known(self, name: str) -> None:
         if name not in self._reasons:
             raise KeyError(f"no check {name!r}; this daemon has {', '.join(self._reasons)}")
-
-
-def after_failures(
-    succeeded: Callable[[], int], failed: Callable[[], int], reason: Callable[[], str]
-) -> Callable[[], str]:
-    """Return a look that is ill from the moment that *failed* has grown until *succeeded* grows again.
-
-    Both count since the start, as statistics do; *reason* says what the newest failure was.
-    """
-    before = (succeeded(), failed())
-    ill = False
-
-    def look() -> str:
-        nonlocal before, ill
-        now = (succeeded(), failed())
-        if now[0] != before[0]:
-            ill = False
-        elif now[1] != before[1]:
-            ill = True
-        before = now
-        return reason() if ill else ""
-
-    return look

@@ -15,11 +15,11 @@ from linkwright.daemon.config import Config
 from linkwright.daemon.doors import Door, Doors
 from linkwright.daemon.exposition import Exposition
 from linkwright.daemon.firewalls import Firewalls
-from linkwright.daemon.health import Health, after_failures
+from linkwright.daemon.health import Health
 from linkwright.daemon.metrics import Metrics, sources_of
 from linkwright.daemon.namespace_lock import NamespaceLock
-from linkwright.daemon.parts import Parts, join_parts, known_of, plugin_doors, plugins_of
-from linkwright.daemon.recovery import endpoints_by_marks
+from linkwright.daemon.parts import join_parts, known_of, plugin_doors, plugins_of
+from linkwright.daemon.recovery import with_marks
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
 from linkwright.ipam.actor import Actor
@@ -28,7 +28,7 @@ from linkwright.kernel.linux import LinuxKernel
 from linkwright.kernel.nftables.firewall import Firewall
 from linkwright.kernel.ruleset import ruleset
 from linkwright.plan.steps import KernelEvent
-from linkwright.store import Opened, SqliteStore
+from linkwright.store import Contents, Opened, SqliteStore
 
 _log = structlog.get_logger(__name__)
 
@@ -71,9 +71,9 @@ async def open_house(stack: AsyncExitStack, config: Config) -> House:
     kernel = LinuxKernel(events=events, instance=config.instance, firewall=firewalls)
     await stack.enter_async_context(kernel)
 
-    parts = join_parts(config, found=found, kernel=kernel, store=store, contents=opened.contents, observer=observer)
-    await _recover(opened, parts, kernel)
-    witness = Witness(config.docker_witness, parts.engine) if config.docker_witness else None
+    contents = await _recovered(opened, kernel, config.instance)
+    parts = join_parts(config, found=found, kernel=kernel, store=store, contents=contents, observer=observer)
+    witness = Witness(config.docker_witness, parts.engine, parts.holdings.release) if config.docker_witness else None
     _watch(health, store, witness)
     connections = http.Connections()
     plugins = plugins_of(config, parts, metrics=metrics, connections=connections)
@@ -122,32 +122,18 @@ async def _open_firewalls(stack: AsyncExitStack, config: Config) -> Firewalls:
     return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark))
 
 
-async def _recover(opened: Opened, parts: Parts, kernel: LinuxKernel) -> None:
-    """After a damaged state file: add what the kernel's marks say, and say what happened."""
+async def _recovered(opened: Opened, kernel: LinuxKernel, instance: str) -> Contents:
+    """What the store has; after a damaged state file with what the kernel's marks add to that, which is then stored."""
     if opened.recovered is None:
-        return
+        return opened.contents
     _log.error("the state was damaged and has been rebuilt", report=str(opened.recovered))
-    state = parts.engine.state
-    found = endpoints_by_marks(
-        await kernel.snapshot(),
-        instance=parts.engine.instance,
-        networks=state.networks,
-        known=state.endpoints,
-        boot=kernel.boot_id(),
-        now=time.time(),
-    )
-    await opened.store.adopt(found)
-    state.load(found)
+    seen = await kernel.snapshot()
+    whole = with_marks(opened.contents, seen, instance=instance, boot=kernel.boot_id(), now=time.time())
+    await opened.store.adopt(whole)
+    return whole
 
 
 def _watch(health: Health, store: SqliteStore, witness: Witness | None) -> None:
-    health.watch(
-        "store",
-        after_failures(
-            lambda: store.statistics().commits,
-            lambda: store.statistics().failures,
-            lambda: store.statistics().last_failure,
-        ),
-    )
+    health.watch("store", lambda: store.statistics().failing)
     if witness is not None:
         health.watch("witness", lambda: witness.error)

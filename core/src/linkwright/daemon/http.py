@@ -1,21 +1,31 @@
 """HTTP/1.1 on any trio stream, server side, for small messages. h11 parses; the limits and the patience are ours.
 
-Rule 1: nothing here knows Docker. Rule 2: an idle connection is never closed on our initiative (until we stop): Docker
-would repeat the request that crossed it, with an empty body (moby pkg/plugins/client.go). A request that has begun is
-another matter: it gets ``PATIENCE`` to arrive.
+Rule 1: nothing here knows Docker. Rule 2: unless it is told to, the server closes no idle connection (until we stop):
+Docker would repeat the request that crossed it, with an empty body (moby pkg/plugins/client.go). A request that has
+begun is another matter: it gets ``PATIENCE`` to arrive, and so does its answer.
 """
 
+import math
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import h11
+import structlog
 import trio
 from attrs import frozen
 
-#: Seconds for a request to arrive whole once its first byte has. Docker's plugin client writes it at once.
+_log = structlog.get_logger(__name__)
+
+#: Seconds for a request to arrive whole once its first byte has, and for its answer to be taken. Docker takes neither.
 PATIENCE: Final = 10.0
+
+#: How long, and how much, we go on reading from a client that we have refused. Closing with unread data resets the
+#: connection, and the client may never see why.
+LINGER: Final = 1.0
+LINGER_BYTES: Final = 16 * 1024 * 1024
 
 #: Bytes of a request's head; nginx and Apache take 8 KiB, node 16.
 HEAD_LIMIT: Final = 16 * 1024
@@ -49,8 +59,10 @@ Refusal = Callable[[int, str], HttpResponse]
 class Connections:
     """The connections of a server, and its way down: idle ones are closed at once, busy ones after their answer."""
 
-    def __init__(self) -> None:
-        """None yet."""
+    def __init__(self, *, most: int | None = None) -> None:
+        """None yet, and never more than *most*: descriptors are the whole process's."""
+        self._most = most
+        self._open = 0
         self._idle: set[trio.CancelScope] = set()
         self._busy = 0
         self._quiet = trio.Event()
@@ -67,6 +79,15 @@ class Connections:
     async def wait_quiet(self) -> None:
         """Wait, after ``close``, until every request that was inside has its answer."""
         await self._quiet.wait()
+
+    @contextmanager
+    def open(self) -> Iterator[bool]:
+        """Have one more; False if that is one too many."""
+        self._open += 1
+        try:
+            yield self._most is None or self._open <= self._most
+        finally:
+            self._open -= 1
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -92,13 +113,23 @@ class Connections:
                 self._quiet.set()
 
 
-async def serve(stream: trio.abc.Stream, handler: Handler, *, refusal: Refusal, connections: Connections) -> None:
+async def serve(
+    stream: trio.abc.Stream,
+    handler: Handler,
+    *,
+    refusal: Refusal,
+    connections: Connections,
+    idle: float | None = None,
+) -> None:
     """Answer the requests of one connection, in order, until the client closes it. Never raises but Cancelled.
 
-    An exception that left a connection's task would end every listener (``trio.serve_listeners``).
+    With *idle* a connection that says nothing for so many seconds is closed. An exception that left a connection's task
+    would end every listener (``trio.serve_listeners``).
     """
+    conversation = _Conversation(stream, handler, refusal, connections, math.inf if idle is None else idle)
     try:
-        await _Conversation(stream, handler, refusal, connections).run()
+        with connections.open() as admitted:
+            await (conversation.run() if admitted else conversation.turn_away())
     except (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, h11.ProtocolError):
         pass  # the client went away, or does not speak HTTP: nobody is left to tell
     finally:
@@ -106,8 +137,11 @@ async def serve(stream: trio.abc.Stream, handler: Handler, *, refusal: Refusal, 
 
 
 class _Conversation:
-    def __init__(self, stream: trio.abc.Stream, handler: Handler, refusal: Refusal, connections: Connections) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, handler: Handler, refusal: Refusal, connections: Connections, idle: float
+    ) -> None:
         self._stream = stream
+        self._idle = idle
         self._handler = handler
         self._refusal = refusal
         self._connections = connections
@@ -123,21 +157,33 @@ class _Conversation:
                 return
             if isinstance(request, HttpResponse):
                 await self._answer(request)
+                await self._linger()
                 return
             if request is None:
                 return
             with self._connections.busy():
-                await self._answer(await self._handler(request))
-            if self._connection.our_state is not h11.DONE or self._connections.closing:
+                sent = await self._answer(await self._handled(request))
+            if not sent or self._connection.our_state is not h11.DONE or self._connections.closing:
                 return
             self._connection.start_next_cycle()
 
+    async def turn_away(self) -> None:
+        """Refuse the connection, whatever it is about."""
+        await self._answer(self._refusal(503, "too many connections are open here; try again"))
+
+    async def _handled(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return await self._handler(request)
+        except Exception:  # noqa: BLE001 - a bug: this connection gets an answer, and the others go on
+            _log.exception("a bug in linkwright", target=request.target[:200])
+            return self._refusal(500, "a bug in linkwright; its log has more")
+
     async def _first_bytes(self) -> bool:
-        """Wait, without limit, for a request to begin."""
+        """Wait for a request to begin."""
         if self._connection.trailing_data[0]:
             return True
         data = b""
-        with self._connections.idle():
+        with self._connections.idle(), trio.move_on_after(self._idle):
             data = bytes(await self._stream.receive_some())
         if data:
             self._connection.receive_data(data)
@@ -159,18 +205,21 @@ class _Conversation:
             elif isinstance(event, h11.Request):
                 head = event
                 self._method = event.method
+                if _announced(event) > BODY_LIMIT:
+                    return self._refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > BODY_LIMIT:
                     return self._refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
             elif isinstance(event, h11.EndOfMessage) and head is not None:
-                return HttpRequest(head.method.decode(), head.target.decode("ascii", "replace"), bytes(body))
+                return HttpRequest(head.method.decode(), _path(head.target.decode("ascii", "replace")), bytes(body))
             else:
                 return None
 
-    async def _answer(self, response: HttpResponse) -> None:
+    async def _answer(self, response: HttpResponse) -> bool:
+        """Send *response*; False if the client does not take it."""
         if self._connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            return
+            return False
         close = self._connections.closing or self._connection.their_state is not h11.DONE
         headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
         head = h11.Response(
@@ -178,9 +227,31 @@ class _Conversation:
         )
         body = [] if self._method == b"HEAD" else [h11.Data(data=response.body)]  # RFC 9110, 9.3.2
         parts = [self._connection.send(part) for part in (head, *body, h11.EndOfMessage())]
-        await self._stream.send_all(b"".join(part for part in parts if part))
+        with trio.move_on_after(PATIENCE) as patience:
+            await self._stream.send_all(b"".join(part for part in parts if part))
+        return not patience.cancelled_caught
+
+    async def _linger(self) -> None:
+        """Read what a client that we have refused is still sending, for a while."""
+        left = LINGER_BYTES
+        with trio.move_on_after(LINGER):
+            while left > 0 and (data := await self._stream.receive_some()):
+                left -= len(data)
 
     async def _send(self, event: h11.Event) -> None:
         data = self._connection.send(event)
         if data:
             await self._stream.send_all(data)
+
+
+def _announced(head: h11.Request) -> int:
+    """The length of the body that *head* announces; h11 has checked that it is a number. 0 where it does not."""
+    return next((int(value) for name, value in head.headers if name == b"content-length"), 0)
+
+
+def _path(target: str) -> str:
+    """What is asked for, also where it is written in absolute form (RFC 9112, 3.2.2)."""
+    if not target.lower().startswith(("http://", "https://")):
+        return target
+    parts = urlsplit(target)
+    return urlunsplit(("", "", parts.path or "/", parts.query, ""))

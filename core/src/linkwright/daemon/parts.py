@@ -7,12 +7,16 @@ from pathlib import Path
 
 from attrs import frozen
 
+from linkwright.daemon.calls import Listener
 from linkwright.daemon.config import Config
 from linkwright.daemon.discovery import Found
 from linkwright.daemon.doors import Door
+from linkwright.daemon.holdings import Holdings
 from linkwright.daemon.http import Connections
 from linkwright.daemon.metrics import Known, Metrics, methods_of
+from linkwright.daemon.nameservers import Nameservers, nameservers
 from linkwright.daemon.plugin import Plugin, refusal
+from linkwright.engine.asking import Somewhere
 from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
 from linkwright.engine.ports import Kernel
@@ -20,18 +24,18 @@ from linkwright.engine.registry import Registered
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.automatic import docker_defaults
 from linkwright.ipam.ledger import Ledger
-from linkwright.ipam.spaces import LOCAL
-from linkwright.model import Endpoint, StoredNetwork, Subnet
+from linkwright.model import Prefix
 from linkwright.store import Contents, Store
 from linkwright.wire.replies import Api
 
 
 @frozen
 class Parts:
-    """The two that do the work."""
+    """The two that do the work, and the room where they meet."""
 
     engine: Engine
     ipam: Actor
+    holdings: Holdings
 
 
 def join_parts(
@@ -44,24 +48,19 @@ def join_parts(
     observer: Observer,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.perf_counter,
+    nameservers: Nameservers = nameservers,
+    somewhere: Somewhere | None = None,
 ) -> Parts:
     """Make engine and IPAM over *kernel* and *store* and load *contents* into them."""
+
+    async def taken() -> tuple[Prefix, ...]:
+        """What automatic pools keep clear of."""
+        return (*await kernel.host_routes(), *await nameservers())
+
     ledger = Ledger(config.default_pools or docker_defaults(host_seed()))
-    ipam = Actor(ledger, commit=store.commit, routes=kernel.host_routes, clock=clock)
+    ipam = Actor(ledger, commit=store.commit, routes=taken, clock=clock)
     ipam.load((*contents.pools, *contents.leases))
-
-    def pool_held(subnet: Subnet) -> bool:
-        """Another IPAM driver's pools are not ours to know."""
-        return not _ours(subnet.space) or any(
-            pool.space.partition(":")[0] == subnet.space and pool.subnet == subnet.pool for pool in ledger.pools()
-        )
-
-    async def give_back(network: StoredNetwork, endpoint: Endpoint) -> None:
-        for address in endpoint.addresses:
-            subnet = network.subnet_for(address)
-            if subnet is not None and _ours(subnet.space):
-                await ipam.reclaim(subnet.space, address.ip, until=endpoint.created)
-
+    holdings = Holdings(ledger, ipam)
     engine = Engine(
         kernel=kernel,
         commit=store.commit,
@@ -71,16 +70,13 @@ def join_parts(
         instance=config.instance,
         observer=observer,
         manage_forwarding=config.manage_forwarding,
-        pool_held=pool_held,
-        give_back=give_back,
+        references=holdings.references,
+        give_back=holdings.give_back,
+        somewhere=somewhere,
+        period=config.period,
     )
     engine.state.load((*contents.networks, *contents.endpoints))
-    return Parts(engine, ipam)
-
-
-def _ours(space: str) -> bool:
-    """Whether *space* is one of our IPAM's."""
-    return space.partition(":")[0] == LOCAL
+    return Parts(engine, ipam, holdings)
 
 
 def host_seed() -> str:
@@ -108,14 +104,14 @@ def plugins_of(config: Config, parts: Parts, *, metrics: Metrics, connections: C
     """A plugin for each driver, and one that is for addresses alone, named as Docker calls them."""
 
     def plugin(name: str, registered: Registered | None) -> Plugin:
-        return Plugin(
+        listener = Listener(
             name=f"{config.prefix}{name}",
             engine=parts.engine,
             ipam=parts.ipam,
-            closing=lambda: connections.closing,
-            timing=metrics.rpc,
+            holdings=parts.holdings,
             registered=registered,
         )
+        return Plugin(listener, closing=lambda: connections.closing, timing=metrics.rpc)
 
     drivers = (plugin(registered.name, registered) for registered in parts.engine.asking.registered)
     return (*drivers, plugin("ipam", None))

@@ -8,7 +8,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import trio
@@ -19,6 +19,10 @@ from linkwright.errors import Conflict, Refused
 _BACKLOG = 128
 _FIRST_FD = 3  # sd_listen_fds(3)
 
+#: What connect(2) says of a socket file that nobody listens at any more, and of one whose listener is just busy.
+_STALE = frozenset({errno.ECONNREFUSED, errno.ENOENT})
+_BUSY = frozenset({errno.EAGAIN, errno.EINPROGRESS})
+
 
 @frozen
 class Listening:
@@ -28,25 +32,60 @@ class Listening:
     path: Path
     socket: trio.socket.SocketType
     inherited: bool = False
+    file: tuple[int, int] | None = None  # device and inode of the file that we made
 
     def close(self) -> None:
-        """Stop listening, and take the file away if it is ours."""
+        """Stop listening, and take the file away if it is still ours."""
         self.socket.close()
-        if not self.inherited:
+        if not self.inherited and _file(self.path) == self.file:
             self.path.unlink(missing_ok=True)
 
 
 def inherited(environ: Mapping[str, str], pid: int) -> dict[Path, socket.socket]:
-    """Return the unix sockets that systemd passes, by path (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS)."""
+    """Return the listening unix sockets that systemd passes, by path (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS).
+
+    Whatever else is passed is left alone. Refused if that is no number.
+    """
     if environ.get("LISTEN_PID") != str(pid):
         return {}
-    found: dict[Path, socket.socket] = {}
-    for descriptor in range(_FIRST_FD, _FIRST_FD + int(environ.get("LISTEN_FDS", "0"))):
-        os.set_inheritable(descriptor, False)
-        one = socket.socket(fileno=descriptor)
-        if one.family == socket.AF_UNIX and one.getsockname():
-            found[Path(one.getsockname())] = one
+    count = environ.get("LISTEN_FDS", "0")
+    if not (count.isascii() and count.isdigit()):
+        raise Refused(f"LISTEN_FDS is {count!r} and has to be a number: is it systemd that starts linkwright?")
+    every = list(_sockets(range(_FIRST_FD, _FIRST_FD + int(count))))
+    found = by_path(every)
+    for one in every:
+        if one not in found.values():
+            one.detach()
     return found
+
+
+def by_path(given: Iterable[socket.socket]) -> dict[Path, socket.socket]:
+    """Return those of *given* that listen at a path, by it, as it is without symlinks."""
+    names = ((one.getsockname(), one) for one in given if one.family == socket.AF_UNIX and _listens(one))
+    return {_real(Path(name)): one for name, one in names if isinstance(name, str) and name}  # abstract ones are bytes
+
+
+def _sockets(descriptors: Iterable[int]) -> Iterator[socket.socket]:
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):  # closed, or no socket
+            os.set_inheritable(descriptor, False)
+            yield socket.socket(fileno=descriptor)
+
+
+def _listens(one: socket.socket) -> bool:
+    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def listen(path: Path, *, handed: Mapping[Path, socket.socket] | None = None, mode: int = 0o600) -> Listening:
@@ -54,7 +93,7 @@ def listen(path: Path, *, handed: Mapping[Path, socket.socket] | None = None, mo
 
     Raises Conflict if another process listens there, Refused if the directory cannot be used.
     """
-    given = (handed or {}).get(path)
+    given = (handed or {}).get(_real(path))
     if given is not None:
         given.setblocking(False)
         return Listening(path.stem, path, trio.socket.from_stdlib_socket(given), inherited=True)
@@ -66,15 +105,19 @@ def listen(path: Path, *, handed: Mapping[Path, socket.socket] | None = None, mo
         raise Refused(
             f"cannot listen on {path}: {error.strerror or error}; is the directory writable for us?"
         ) from error
-    return Listening(path.stem, path, trio.socket.from_stdlib_socket(bound))
+    return Listening(path.stem, path, trio.socket.from_stdlib_socket(bound), file=_file(path))
 
 
 def _bind(path: Path, mode: int) -> socket.socket:
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with _umask(0o777 & ~mode):
-        bound.bind(str(path))
-    bound.listen(_BACKLOG)
-    bound.setblocking(False)
+    try:
+        with _umask(0o777 & ~mode):
+            bound.bind(str(path))
+        bound.listen(_BACKLOG)
+        bound.setblocking(False)
+    except BaseException:
+        bound.close()
+        raise
     return bound
 
 
@@ -82,13 +125,13 @@ def _remove_stale(path: Path) -> None:
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError as error:
-            if error.errno not in {errno.ECONNREFUSED, errno.ENOENT}:
-                raise
-            path.unlink(missing_ok=True)
-            return
+        probe.setblocking(False)  # a listener that does not accept has a full backlog, and we would wait for ever
+        code = probe.connect_ex(str(path))
+    if code in _STALE:
+        path.unlink(missing_ok=True)
+        return
+    if code and code not in _BUSY:
+        raise OSError(code, os.strerror(code))
     raise Conflict(f"another process listens on {path}; is linkwright running already? (--prefix gives other names)")
 
 

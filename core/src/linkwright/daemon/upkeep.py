@@ -16,9 +16,6 @@ from linkwright.ipam.actor import Actor
 
 _log = structlog.get_logger(__name__)
 
-#: Seconds between turns; two sightings make a minute, as long as a neighbour entry lives unasked.
-PERIOD = 30.0
-
 
 async def upkeep(
     *,
@@ -26,9 +23,12 @@ async def upkeep(
     ipam: Actor,
     live: Callable[[], Awaitable[frozenset[IPv4Address | IPv6Address]]],
     witness: Witness | None,
-    period: float = PERIOD,
+    period: float,
 ) -> None:
-    """Take turns for ever. *live* reads the addresses that links and neighbours of the host show."""
+    """Take a turn each *period* seconds, for ever.
+
+    *live* reads the addresses that links and neighbours of the host show.
+    """
     failing = ""
     while True:
         await trio.sleep(period)

@@ -4,11 +4,13 @@ Rule 1: only the reconciler asks, never an RPC: dockerd waits for its plugins at
 other hang the boot. Rule 2: a short deadline, and two sightings before anything is collected.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from linkwright.daemon import client
 from linkwright.engine.engine import Engine
 from linkwright.errors import LinkwrightError, Unavailable
+from linkwright.model import StoredNetwork
 
 #: Seconds for an answer of the Docker API. It is on this host or it is of no use.
 DEADLINE = 2.0
@@ -17,10 +19,11 @@ DEADLINE = 2.0
 class Witness:
     """Remembers which of our networks Docker did not know at the last look."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        """Ask the API at *path* about the networks of *engine*."""
+    def __init__(self, path: Path, engine: Engine, release: Callable[[StoredNetwork], Awaitable[None]]) -> None:
+        """Ask the API at *path* about the networks of *engine*; *release* gives back the pools of one that is gone."""
         self._path = path
         self._engine = engine
+        self._release = release
         self._missed: frozenset[str] = frozenset()
         self.error = ""
 
@@ -40,7 +43,9 @@ class Witness:
         self.error = ""
         missed = before - known
         for network_id in sorted(missed & self._missed):
-            await self._engine.networks.collect(network_id, "Docker does not know it any more")
+            network = self._engine.state.networks.get(network_id)
+            if network and await self._engine.networks.collect(network_id, "Docker does not know it any more"):
+                await self._release(network)  # before DeleteNetwork Docker sent ReleasePool, into the void as well
         self._missed = frozenset(missed & frozenset(self._engine.state.networks))
 
     async def _networks(self) -> frozenset[str]:

@@ -2,35 +2,50 @@
 
 A driver is asked in a worker thread with a deadline. One that overruns is abandoned (its thread is not waited for);
 after two overruns it is suspended until the daemon restarts. A thread that hogs the interpreter cannot be stopped.
+What a driver does wrong harms the call that asked it, and no other driver: each has threads of its own.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 import trio
 from attrs import evolve
 
+from linkwright.engine import answers
 from linkwright.engine.observation import DriverOverrun, Observer, nobody
 from linkwright.engine.registry import Registered
 from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
 from linkwright.model import Endpoint, Network, StoredNetwork
-from linkwright.plan import Hold, Key, Link, Mark, Resource, Wishes, check
+from linkwright.plan import Hold, Key, Link, Mark, Resource, Sysctl
 from linkwright.sdk import Admits, CommonOptions, Join, LooksAt, SkipsGateway, read
 
 T = TypeVar("T")
+A = TypeVar("A")
 
-#: Seconds that one answer of a driver may take. Docker waits for ever, its user does not.
-DEADLINE = 5.0
-_OVERRUNS = 2
+#: Seconds that one answer of a driver may take: less than the shortest call of Docker's that needs one
+#: (``wire.routes``), so that it is the driver that is named. Docker waits for ever, its user does not.
+DEADLINE: Final = 4.0
+_OVERRUNS: Final = 2
 
+#: Questions that one driver may be asked at a time. Abandoned ones count: they still occupy their thread.
+_THREADS: Final = 8
 
 #: Runs a question somewhere and returns its answer; cancelled, it leaves the question to itself.
 Somewhere = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
-async def in_thread(question: Callable[[], T]) -> T:
-    """Run *question* in a worker thread, so that the loop goes on whatever a driver does."""
-    return await trio.to_thread.run_sync(question, abandon_on_cancel=True)
+class Threads:
+    """Worker threads of one driver: a driver whose threads all hang keeps nobody else from having one."""
+
+    def __init__(self) -> None:
+        """Have some, made as they are needed."""
+        self._limiter = trio.CapacityLimiter(_THREADS)
+
+    async def __call__(self, question: Callable[[], Any]) -> Any:
+        """Run *question* in one of them, so that the loop goes on whatever a driver does."""
+        return await trio.to_thread.run_sync(question, abandon_on_cancel=True, limiter=self._limiter)
 
 
 class Asking:
@@ -42,14 +57,19 @@ class Asking:
         *,
         instance: str,
         deadline: float = DEADLINE,
+        manage_forwarding: bool = False,
         observer: Observer = nobody,
-        somewhere: Somewhere = in_thread,
+        somewhere: Somewhere | None = None,
     ) -> None:
-        """Take *drivers*; their links are marked with *instance*, their code runs *somewhere*."""
-        self._somewhere = somewhere
+        """Take *drivers*; their links are marked with *instance*, their code runs *somewhere* or in threads.
+
+        With *manage_forwarding* a host-wide setting that a driver requires is one that we make.
+        """
         self._drivers = {registered.name: registered for registered in drivers}
+        self._somewhere: dict[str, Somewhere] = {name: somewhere or Threads() for name in self._drivers}
         self._instance = instance
         self._deadline = deadline
+        self._manage_forwarding = manage_forwarding
         self._observer = observer
         self._overruns: dict[str, int] = dict.fromkeys(self._drivers, 0)
         self._typed: dict[str, tuple[StoredNetwork, Network[Any]]] = {}
@@ -63,9 +83,16 @@ class Asking:
         """Whether the driver has overrun too often."""
         return self._overruns.get(name, 0) >= _OVERRUNS
 
+    # --- options -------------------------------------------------------------------------------------------------
+
     def options(self, name: str, pairs: Mapping[str, str]) -> Any:
         """Read ``-o`` pairs as the driver's options class; Refused naming what is wrong."""
-        return read(self._named(name).driver.options, pairs, driver=name)
+        try:
+            return read(self._named(name).driver.options, pairs, driver=name)
+        except LinkwrightError:
+            raise
+        except Exception as error:
+            raise self._raised(name, error) from error
 
     def typed(self, network: StoredNetwork) -> Network[Any]:
         """Return *network* as its driver sees it: options read, gateways left out if the user wants none."""
@@ -76,7 +103,7 @@ class Asking:
         return typed
 
     def forget(self, network_id: str) -> None:
-        """The network is gone."""
+        """The network is gone, or was not made after all."""
         self._typed.pop(network_id, None)
 
     def _read(self, network: StoredNetwork) -> Network[Any]:
@@ -86,10 +113,14 @@ class Asking:
             typed = evolve(typed, subnets=tuple(evolve(subnet, gateway=None) for subnet in typed.subnets))
         return typed
 
+    # --- questions -----------------------------------------------------------------------------------------------
+
     async def looks_at(self, name: str, options: Any) -> tuple[str, ...]:
         """The links on the host that the driver wants to know about."""
         driver = self._named(name).driver
-        return await self._ask(name, lambda: driver.looks_at(options)) if isinstance(driver, LooksAt) else ()
+        if not isinstance(driver, LooksAt):
+            return ()
+        return self._checked(name, answers.names, await self._ask(name, lambda: driver.looks_at(options)))
 
     async def skip_gateway(self, name: str, pairs: Mapping[str, str], *, internal: bool) -> tuple[bool, bool]:
         """Whether (IPv4, IPv6) can do without a gateway address."""
@@ -98,29 +129,30 @@ class Asking:
             return True, True
         if not isinstance(driver, SkipsGateway):
             return False, False
-        return await self._ask(name, lambda: driver.skip_gateway(options, internal=internal))
+        answer = await self._ask(name, lambda: driver.skip_gateway(options, internal=internal))
+        return self._checked(name, answers.skips, answer)
 
     async def admit(self, network: StoredNetwork, others: Iterable[StoredNetwork]) -> None:
-        """Let the driver refuse *network* beside the *others* it has."""
+        """Let the driver refuse *network* beside the *others* it has, but for those whose options it cannot read."""
         driver = self._named(network.driver).driver
         if isinstance(driver, Admits):
-            typed, beside = self.typed(network), tuple(self.typed(other) for other in others)
+            typed, beside = self.typed(network), tuple(self._readable(others))
             await self._ask(network.driver, lambda: driver.admit(typed, beside, network.host))
 
     async def wishes(self, network: StoredNetwork, endpoints: Iterable[Endpoint] = ()) -> list[dict[Key, Resource]]:
         """Return the wishes of *network*, and of each of *endpoints* in order, checked and marked, in one hop."""
         driver, typed, endpoints = self._named(network.driver).driver, self.typed(network), tuple(endpoints)
 
-        def answer() -> list[Wishes]:
+        def answer() -> list[object]:
             return [driver.network(typed), *(driver.endpoint(typed, endpoint) for endpoint in endpoints)]
 
         own, *theirs = await self._ask(network.driver, answer)
         mark = Mark(self._instance, network.id)
-        marked = self._checked(network.driver, own, mark, around=())
+        marked = self._marked(network.driver, own, mark, around=())
         return [
             marked,
             *(
-                self._checked(network.driver, wishes, _endpoint_mark(mark, endpoint), around=marked)
+                self._marked(network.driver, wishes, _endpoint_mark(mark, endpoint), around=marked)
                 for endpoint, wishes in zip(endpoints, theirs, strict=True)
             ),
         ]
@@ -128,14 +160,10 @@ class Asking:
     async def join(self, network: StoredNetwork, endpoint: Endpoint, wishes: Mapping[Key, Resource]) -> Join:
         """Return how *endpoint* is joined; its link has to be one that *wishes* make."""
         driver, typed = self._named(network.driver).driver, self.typed(network)
-        join = await self._ask(network.driver, lambda: driver.join(typed, endpoint))
-        made = {link.name for link in wishes.values() if isinstance(link, Link)}
-        made |= {
-            peer for link in wishes.values() if isinstance(link, Link) and (peer := getattr(link.kind, "peer", None))
-        }
-        if join.source not in made:
-            raise self._fault(network.driver, f"it hands over link {join.source!r}, which it did not wish for")
-        return join
+        answer = await self._ask(network.driver, lambda: driver.join(typed, endpoint))
+        return self._checked(network.driver, partial(answers.join, made=wishes), answer)
+
+    # --- the way there and back ----------------------------------------------------------------------------------
 
     async def _ask(self, name: str, question: Callable[[], T]) -> T:
         if self.suspended(name):
@@ -144,21 +172,42 @@ class Asking:
             )
         with trio.move_on_after(self._deadline):
             try:
-                return cast("T", await self._somewhere(question))
+                return cast("T", await self._somewhere[name](partial(_contained, question)))
             except LinkwrightError:
                 raise
             except Exception as error:
-                raise self._fault(name, f"it raised {type(error).__name__}: {error}") from error
+                raise self._raised(name, error) from error
         self._overruns[name] += 1
         self._observer(DriverOverrun(name))
         raise Unavailable(f"driver {name} did not answer within {self._deadline:g} s")
 
-    def _checked(self, name: str, wishes: object, mark: Mark, *, around: Iterable[Key]) -> dict[Key, Resource]:
-        if not isinstance(wishes, Wishes):
-            raise self._fault(name, f"it answered {type(wishes).__name__} instead of Wishes")
-        if notes := check(wishes, around=around):
-            raise self._fault(name, "; ".join(str(note) for note in notes))
-        return {resource.key: _marked(resource, mark) for resource in wishes}
+    def _checked(self, name: str, check: Callable[[Any], A], answer: object) -> A:
+        try:
+            return check(answer)
+        except answers.Broken as error:
+            raise self._fault(name, str(error)) from None
+        except Exception as error:  # an answer so odd that even looking at it raises
+            raise self._raised(name, error) from error
+
+    def _marked(self, name: str, answer: object, mark: Mark, *, around: Iterable[Key]) -> dict[Key, Resource]:
+        resources = self._checked(name, partial(answers.wishes, around=around), answer)
+        return {resource.key: self._ours(resource, mark) for resource in resources}
+
+    def _ours(self, resource: Resource, mark: Mark) -> Resource:
+        if isinstance(resource, Link) and resource.hold is Hold.OWN:
+            return evolve(resource, mark=mark)
+        if isinstance(resource, Sysctl) and self._manage_forwarding:
+            return evolve(resource, hold=Hold.OWN)
+        return resource
+
+    def _readable(self, others: Iterable[StoredNetwork]) -> Iterable[Network[Any]]:
+        for other in others:
+            with suppress(LinkwrightError):  # it is frozen; what it holds in the kernel is still in the way
+                yield self.typed(other)
+
+    def _raised(self, name: str, error: Exception) -> DriverFault:
+        cause = error.__cause__ if isinstance(error, _Escaped) else error
+        return self._fault(name, f"it raised {type(cause).__name__}: {cause}")
 
     def _fault(self, name: str, text: str) -> DriverFault:
         return DriverFault(f"driver {name} of {self._named(name).origin} broke its contract: {text}")
@@ -172,9 +221,18 @@ class Asking:
             ) from None
 
 
+class _Escaped(Exception):
+    """A driver raised what would end the daemon (``sys.exit`` is no Exception)."""
+
+
+def _contained(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except Exception:
+        raise
+    except BaseException as error:
+        raise _Escaped from error
+
+
 def _endpoint_mark(mark: Mark, endpoint: Endpoint) -> Mark:
     return evolve(mark, endpoint=endpoint.id, mac=endpoint.mac, addresses=endpoint.addresses)
-
-
-def _marked(resource: Resource, mark: Mark) -> Resource:
-    return evolve(resource, mark=mark) if isinstance(resource, Link) and resource.hold is Hold.OWN else resource

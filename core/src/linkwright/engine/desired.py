@@ -1,8 +1,9 @@
 """What we want the kernel to have, by who wants it. Pure bookkeeping; no counters, no kernel, no driver.
 
-Each network and each endpoint is a *scope* with its wishes. A key may be wished for by several scopes (a sub-interface
-that two networks share); it is wanted as long as one of them does. ``propose`` says what would change, and nothing
-changes until ``settle``: in between the kernel is asked.
+Each network and each endpoint is a *scope* with its wishes. A key may be wished for by several scopes (an element that
+two networks share); it is wanted as long as one of them does. ``propose`` says what would change. ``begin`` says the
+same and notes it as under way; nothing stands until ``settle``, and ``abandon`` forgets it: in between the kernel is
+asked, and others are told what is coming and what is leaving, so that no two of them work against each other.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,38 +36,49 @@ class Transition:
 
 
 class Desired:
-    """All wishes that stand."""
+    """All wishes that stand, and those under way."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._by_scope: dict[Scope, Mapping[Key, Resource]] = {}
         self._holders: dict[Key, dict[Scope, Resource]] = {}
         self._of_network: dict[str, set[Scope]] = {}
+        self._begun: dict[Scope, Transition] = {}
+
+    # --- transitions ---------------------------------------------------------------------------------------------
 
     def propose(self, scope: Scope, wishes: Mapping[Key, Resource]) -> Transition:
         """Say what follows if *scope* wishes for *wishes* from now on (nothing: it is gone).
 
+        What another scope is letting go of counts as gone, and what another is getting is not taken away from it.
         Raises Conflict if another scope wishes for one of the keys otherwise.
         """
         old = self._by_scope.get(scope, {})
         before: dict[Key, Resource] = {}
         after: dict[Key, Resource] = {}
         for key in {**old, **wishes}:
-            others = {who: what for who, what in self._holders.get(key, {}).items() if who != scope}
-            other = next(iter(others.items()), None)
-            if key in old or other:
-                before[key] = old[key] if key in old else other[1]  # type: ignore[index]
+            standing, coming = self._standing(key, scope), self._coming(key, scope)
+            if key in old or standing:
+                before[key] = old[key] if key in old else next(iter(standing.values()))
+            others = standing | coming
             if key in wishes:
-                if other and other[1] != wishes[key]:
-                    raise Conflict(f"{' '.join(key)} is held by {other[0]}, which wants it otherwise")
+                other = next((who for who, what in others.items() if what != wishes[key]), None)
+                if other is not None:
+                    raise Conflict(f"{' '.join(key)} is held by {other}, which wants it otherwise")
                 after[key] = wishes[key]
-            elif other:
-                after[key] = other[1]
+            elif others:
+                after[key] = next(iter(others.values()))
         return Transition(scope, dict(wishes), before, after)
+
+    def begin(self, scope: Scope, wishes: Mapping[Key, Resource]) -> Transition:
+        """Propose, and note that it is under way until it is settled or abandoned."""
+        transition = self._begun[scope] = self.propose(scope, wishes)
+        return transition
 
     def settle(self, transition: Transition) -> None:
         """Let *transition* stand: the kernel has it."""
         scope = transition.scope
+        self.abandon(transition)
         for key in self._by_scope.pop(scope, {}):
             holders = self._holders[key]
             del holders[scope]
@@ -80,6 +92,29 @@ class Desired:
                 self._holders.setdefault(key, {})[scope] = resource
         elif not self._of_network.get(scope.network, {scope}):
             del self._of_network[scope.network]
+
+    def abandon(self, transition: Transition) -> None:
+        """Forget that *transition* is under way: the kernel has it not, or no more."""
+        if self._begun.get(transition.scope) is transition:
+            del self._begun[transition.scope]
+
+    def _standing(self, key: Key, asking: Scope) -> dict[Scope, Resource]:
+        """Who holds *key* beside *asking*, and is not about to let go of it."""
+        return {
+            scope: resource
+            for scope, resource in self._holders.get(key, {}).items()
+            if scope != asking and not (scope in self._begun and key not in self._begun[scope].wishes)
+        }
+
+    def _coming(self, key: Key, asking: Scope) -> dict[Scope, Resource]:
+        """Who beside *asking* is just getting *key*."""
+        return {
+            scope: transition.wishes[key]
+            for scope, transition in self._begun.items()
+            if scope != asking and key in transition.wishes
+        }
+
+    # --- what is wanted ------------------------------------------------------------------------------------------
 
     def of(self, scope: Scope) -> Mapping[Key, Resource]:
         """What *scope* wishes."""
@@ -100,6 +135,11 @@ class Desired:
     def holder(self, key: Key) -> Scope | None:
         """One scope that wishes for *key*."""
         return next(iter(self._holders.get(key, {})), None)
+
+    def unwanted(self, found: Mapping[Key, Resource]) -> dict[Key, Resource]:
+        """Those of *found* that nobody wishes for and nobody is just getting."""
+        coming = {key for transition in self._begun.values() for key in transition.wishes}
+        return {key: value for key, value in found.items() if key not in self._holders and key not in coming}
 
     def networks_of(self, keys: Iterable[Key]) -> frozenset[str]:
         """The networks that have a wish for one of *keys*."""

@@ -1,9 +1,10 @@
 """Endpoints: from CreateEndpoint to DeleteEndpoint, in the order that ``model.lifecycle`` allows.
 
-Docker never asks again after a failed Leave or DeleteEndpoint, so those succeed once the wish to delete is durable.
+Docker never asks again after a failed Leave or DeleteEndpoint, so those succeed once the wish to delete is durable; a
+deletion that could not even be noted is **owed**, and the reconciler goes on with it.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Interface, IPv6Interface
 
@@ -12,17 +13,22 @@ from attrs import evolve, frozen
 from linkwright.engine.applying import Applying
 from linkwright.engine.asking import Asking
 from linkwright.engine.desired import Scope
+from linkwright.engine.desiring import Desiring
 from linkwright.engine.networks import Networks, store_or_take_back
-from linkwright.engine.observation import Collected, ExternalConnectivity, Observer, SetupStage, UnknownId
+from linkwright.engine.observation import Collected, Drift, ExternalConnectivity, Observer, SetupStage, UnknownId
 from linkwright.engine.ports import Kernel
 from linkwright.engine.state import State
+from linkwright.engine.vitality import Vitality
 from linkwright.errors import Conflict, KernelError, Refused, Unavailable
 from linkwright.model import (
+    Address,
     Call,
     Endpoint,
     EndpointState,
+    Interface,
     Mac,
     PortBinding,
+    Prefix,
     Sandbox,
     StoredNetwork,
     after,
@@ -58,8 +64,10 @@ class Endpoints:
         state: State,
         asking: Asking,
         applying: Applying,
+        desiring: Desiring,
         networks: Networks,
         kernel: Kernel,
+        vitality: Vitality,
         observer: Observer,
         clock: Callable[[], float],
         timer: Callable[[], float],
@@ -69,12 +77,15 @@ class Endpoints:
         self._state = state
         self._asking = asking
         self._applying = applying
+        self._desiring = desiring
         self._networks = networks
         self._kernel = kernel
+        self._vitality = vitality
         self._observer = observer
         self._clock = clock
         self._timer = timer
         self._give_back = give_back
+        self.owed: set[str] = set()  # endpoints whose deletion was asked for and neither done nor noted
 
     def described(
         self,
@@ -113,19 +124,20 @@ class Endpoints:
 
     async def plan(self, endpoint: Endpoint) -> Plan:
         """Return what ``create`` would do, and do nothing."""
-        return (await self._applying.plan(_scope(endpoint), await self._wishes(endpoint)))[1]
+        return await self._applying.plan(_scope(endpoint), await self._wishes(endpoint))
 
     async def create(self, endpoint: Endpoint) -> Endpoint:
         """Make *endpoint* and return it. The same again is the first one; the same id with other data is Conflict."""
         async with self._networks.lock(endpoint.network):
             network = self._state.network(endpoint.network)
             known = self._state.endpoints.get(endpoint.id)
-            if known is not None:
+            if known is not None and not await self._makes_way(known, endpoint.network):
                 if _asked(known) != _asked(endpoint):
                     raise Conflict(
                         f"endpoint {endpoint.id[:12]} exists already in network {known.network[:12]} as {known}"
                     )
                 return known
+            await self._desiring.ensure(endpoint.network)
             await self._evict(endpoint)
             with self._stage(network, "driver"):
                 wishes = await self._wishes(endpoint)
@@ -148,6 +160,7 @@ class Endpoints:
                     f"endpoint {endpoint.id[:12]} is {endpoint.state.value}, in sandbox {where}; "
                     f"it cannot join {sandbox}"
                 )
+            await self._desiring.ensure(network_id)
             with self._stage(network, "join"):
                 join = await self._asking.join(network, endpoint, self._applying.desired.of(_scope(endpoint)))
                 if network.internal:
@@ -167,7 +180,7 @@ class Endpoints:
     async def leave(self, network_id: str, endpoint_id: str) -> None:
         """The container lets go. Its link is still in the sandbox: nothing is removed here but what was published."""
         async with self._networks.lock(network_id):
-            endpoint = self._state.endpoints.get(endpoint_id)
+            endpoint = self._of(network_id, endpoint_id)
             if endpoint is None:
                 self._observer(UnknownId("Leave"))
                 return
@@ -178,17 +191,24 @@ class Endpoints:
 
     async def delete(self, network_id: str, endpoint_id: str) -> None:
         """Remove the endpoint. What is not known is gone already; what the kernel will not give up yet is noted."""
-        async with self._networks.lock(network_id):
-            endpoint = self._state.endpoints.get(endpoint_id)
-            if endpoint is None:
-                self._observer(UnknownId("DeleteEndpoint"))
-                return
-            await self._remove(endpoint)
+        try:
+            async with self._networks.lock(network_id):
+                endpoint = self._of(network_id, endpoint_id)
+                if endpoint is None:
+                    self._observer(UnknownId("DeleteEndpoint"))
+                    return
+                await self._remove(endpoint)
+        except BaseException:
+            if self._of(network_id, endpoint_id) is not None:
+                self.owed.add(endpoint_id)
+            raise
 
     async def external(self, network_id: str, endpoint_id: str, ports: tuple[PortBinding, ...]) -> None:
         """Docker says that the container's way outside is through this endpoint; note it and the ports to publish."""
         async with self._networks.lock(network_id):
             network, endpoint = self._state.network(network_id), self._state.endpoint(network_id, endpoint_id)
+            if endpoint.state is EndpointState.DELETING:
+                raise Conflict(f"endpoint {endpoint.id[:12]} is being deleted; nothing can be published there")
             self._observer(ExternalConnectivity(network.driver, "program", len(ports)))
             programmed = evolve(endpoint, external=True, ports=ports)
             if programmed != endpoint:
@@ -197,7 +217,7 @@ class Endpoints:
     async def revoke(self, network_id: str, endpoint_id: str) -> None:
         """It no longer is."""
         async with self._networks.lock(network_id):
-            endpoint, network = self._state.endpoints.get(endpoint_id), self._state.networks.get(network_id)
+            endpoint, network = self._of(network_id, endpoint_id), self._state.networks.get(network_id)
             if endpoint is None or network is None:
                 self._observer(UnknownId("RevokeExternalConnectivity"))
                 return
@@ -205,40 +225,76 @@ class Endpoints:
             if endpoint.external:
                 await self._state.commit(Put(evolve(endpoint, external=False, published=())))
 
-    async def collect(self, endpoint: Endpoint, reason: str) -> None:
-        """Remove a dead endpoint and end its leases, under the network's lock that the caller holds.
+    async def collect(self, endpoint: Endpoint, reason: str, *, kept: Collection[Interface] = ()) -> bool:
+        """Remove a dead endpoint and end its leases, under the network's lock that the caller holds; True if it went.
 
-        Docker's ReleaseAddress may have been lost with the rest.
+        Docker's ReleaseAddress may have been lost with the rest. The leases go first: should that fail, the endpoint
+        is still there to be collected. *kept* are addresses that have another holder already.
         """
         network = self._state.network(endpoint.network)
-        await self._remove(endpoint)
-        await self._give_back(network, endpoint)
+        four = None if endpoint.ipv4 in kept else endpoint.ipv4
+        six = None if endpoint.ipv6 in kept else endpoint.ipv6
+        await self._give_back(network, evolve(endpoint, ipv4=four, ipv6=six))
+        if not await self._remove(endpoint):
+            return False
         self._observer(Collected("endpoint", reason, endpoint.id))
+        return True
 
-    async def dead(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint was made under another boot, or its sandbox is gone."""
-        boot = self._kernel.boot_id()
-        if endpoint.boot not in ("", boot) or (endpoint.sandbox and endpoint.sandbox.boot != boot):
-            return True
-        return endpoint.sandbox is not None and not await self._kernel.sandbox_alive(endpoint.sandbox.key)
+    async def evict(self, space: str, subnet: Prefix, address: Address) -> bool:
+        """Collect the dead holder of *address* in *subnet*, so that it can be given anew; True if there was one.
 
-    async def _remove(self, endpoint: Endpoint) -> None:
+        One that Docker may still be at is not dead: it is young, or was not joined yet.
+        """
+        for endpoint in tuple(self._state.endpoints.values()):
+            if address not in {held.ip for held in endpoint.addresses} or endpoint.state is EndpointState.CREATING:
+                continue
+            async with self._networks.lock(endpoint.network):
+                network, known = self._state.networks.get(endpoint.network), self._of(endpoint.network, endpoint.id)
+                if network is None or known is None or not _lies_in(network, space, subnet, address):
+                    continue
+                if not self._vitality.young(known) and await self._vitality.dead(known):
+                    return await self.collect(known, "its address was asked for again")
+        return False
+
+    def _of(self, network_id: str, endpoint_id: str) -> Endpoint | None:
+        """The endpoint, if it is one of that network: another one's lock is not held."""
+        endpoint = self._state.endpoints.get(endpoint_id)
+        return endpoint if endpoint is not None and endpoint.network == network_id else None
+
+    async def _remove(self, endpoint: Endpoint) -> bool:
+        """Take it from the kernel and the store; False if the kernel would not, and that is noted."""
         try:
-            self._applying.settle(await self._applying.apply(_scope(endpoint), {}, look=False))
-        except (KernelError, Unavailable):
-            await self._state.commit(Put(evolve(endpoint, state=EndpointState.DELETING, external=False)))
-            return  # the reconciler goes on; Docker would not ask again
+            await self._desiring.ensure(endpoint.network)  # of a frozen network nobody knows what the kernel has
+            await self._applying.remove([_scope(endpoint)])
+        except (KernelError, Unavailable) as error:
+            self._observer(Drift("kernel", repaired=False, text=str(error), network=endpoint.network))
+            noted = evolve(endpoint, state=EndpointState.DELETING, external=False)
+            if noted != endpoint:
+                await self._state.commit(Put(noted))
+            self.owed.discard(endpoint.id)
+            return False  # the reconciler goes on; Docker would not ask again
         await self._state.commit(Drop(endpoint))
+        self.owed.discard(endpoint.id)
+        return True
+
+    async def _makes_way(self, known: Endpoint, network_id: str) -> bool:
+        """Finish the deletion of an endpoint that is asked for again; True if it was one that is being deleted."""
+        leaving = known.state is EndpointState.DELETING or known.id in self.owed
+        if known.network != network_id or not leaving:
+            return False
+        if not await self._remove(known):
+            raise Unavailable(f"endpoint {known.id[:12]} is still being deleted, which the kernel refuses; try again")
+        return True
 
     async def _evict(self, endpoint: Endpoint) -> None:
         """Collect dead holders of the addresses: an engine that was killed never tells of its old endpoints."""
         for other in self._state.holders_of(endpoint.network, endpoint.addresses):
-            if other.state is EndpointState.JOINED and not await self.dead(other):
+            if await self._vitality.in_use(other):
                 raise Conflict(
                     f"address {', '.join(str(a.ip) for a in other.addresses)} is in use by endpoint {other.id[:12]}"
                     f"{f' ({other.name})' if other.name else ''}, whose sandbox is alive"
                 )
-            await self.collect(other, "its address was given to another endpoint")
+            await self.collect(other, "its address was given to another endpoint", kept=endpoint.addresses)
 
     async def _wishes(self, endpoint: Endpoint) -> dict[Key, Resource]:
         network = self._state.network(endpoint.network)
@@ -256,6 +312,10 @@ class Endpoints:
         began = self._timer()
         yield
         self._observer(SetupStage(network.driver, stage, self._timer() - began))
+
+
+def _lies_in(network: StoredNetwork, space: str, subnet: Prefix, address: Address) -> bool:
+    return any((one.space, one.pool) == (space, subnet) and address in one.pool for one in network.subnets)
 
 
 def _scope(endpoint: Endpoint) -> Scope:

@@ -6,17 +6,19 @@ It is handed a kernel, a store's ``commit``, drivers and clocks, and holds no nu
 from collections.abc import Callable, Iterable
 
 from linkwright.engine.applying import Applying
-from linkwright.engine.asking import DEADLINE, Asking, Somewhere, in_thread
+from linkwright.engine.asking import DEADLINE, Asking, Somewhere
 from linkwright.engine.collecting import Collecting
 from linkwright.engine.desired import Desired
+from linkwright.engine.desiring import Desiring
 from linkwright.engine.endpoints import Endpoints, GiveBack
-from linkwright.engine.networks import Networks
+from linkwright.engine.networks import Networks, References
 from linkwright.engine.observation import Observer, nobody
 from linkwright.engine.ports import Kernel
-from linkwright.engine.reconcile import Reconcile
+from linkwright.engine.reconcile import PERIOD, Reconcile
 from linkwright.engine.registry import Registered
 from linkwright.engine.state import State
-from linkwright.model import Endpoint, StoredNetwork, Subnet
+from linkwright.engine.vitality import Vitality
+from linkwright.model import Endpoint, StoredNetwork
 from linkwright.model.change import Commit
 
 
@@ -38,50 +40,69 @@ class Engine:
         instance: str = "default",
         observer: Observer = nobody,
         manage_forwarding: bool = False,
-        pool_held: Callable[[Subnet], bool] = lambda _: True,
+        references: References = lambda _: None,
         give_back: GiveBack = _nothing_to_give_back,
         driver_deadline: float = DEADLINE,
-        somewhere: Somewhere = in_thread,
+        somewhere: Somewhere | None = None,
+        period: float = PERIOD,
     ) -> None:
-        """Put the parts together. *clock* gives Unix time, *timer* monotonic seconds."""
+        """Put the parts together. *clock* gives Unix time, *timer* monotonic seconds; *period* is in seconds."""
         self.kernel = kernel
         self.instance = instance
         self.state = State(commit)
         self.asking = Asking(
-            drivers, instance=instance, observer=observer, deadline=driver_deadline, somewhere=somewhere
+            drivers,
+            instance=instance,
+            deadline=driver_deadline,
+            manage_forwarding=manage_forwarding,
+            observer=observer,
+            somewhere=somewhere,
         )
-        self.applying = Applying(Desired(), kernel)
+        desired = Desired()
+        self.applying = Applying(desired, kernel, observer)
+        self.desiring = Desiring(state=self.state, asking=self.asking, desired=desired)
+        self.vitality = Vitality(desired, kernel, clock)
         self.networks = Networks(
             state=self.state,
             asking=self.asking,
             applying=self.applying,
             kernel=kernel,
+            vitality=self.vitality,
             observer=observer,
             clock=clock,
-            manage_forwarding=manage_forwarding,
-            pool_held=pool_held,
+            references=references,
         )
         self.endpoints = Endpoints(
             state=self.state,
             asking=self.asking,
             applying=self.applying,
+            desiring=self.desiring,
             networks=self.networks,
             kernel=kernel,
+            vitality=self.vitality,
             observer=observer,
             clock=clock,
             timer=timer,
             give_back=give_back,
         )
         self.collecting = Collecting(
-            state=self.state, networks=self.networks, endpoints=self.endpoints, kernel=kernel, clock=clock
+            state=self.state,
+            networks=self.networks,
+            endpoints=self.endpoints,
+            vitality=self.vitality,
+            observer=observer,
+            clock=clock,
+            orphaned=2 * period,
         )
         self.reconcile = Reconcile(
             state=self.state,
-            asking=self.asking,
-            applying=self.applying,
+            desired=desired,
+            desiring=self.desiring,
             networks=self.networks,
-            endpoints=self.endpoints,
             kernel=kernel,
+            vitality=self.vitality,
             collecting=self.collecting,
             observer=observer,
+            clock=clock,
+            period=period,
         )

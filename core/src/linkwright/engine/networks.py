@@ -1,21 +1,28 @@
-"""Networks: made, removed, and told apart from those that Docker has forgotten. One lock for each network."""
+"""Networks: made, removed, and told apart from those that Docker has forgotten. One lock for each network.
+
+Docker forgets a network whatever DeleteNetwork answers, and never asks again. So what could not be removed from the
+kernel is dropped all the same, and swept as nobody's; what could not be dropped is **owed**, and the reconciler goes
+on with it.
+"""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-
-import trio
-from attrs import evolve
+from contextlib import AbstractAsyncContextManager, suppress
 
 from linkwright.engine.applying import Applied, Applying
 from linkwright.engine.asking import Asking
 from linkwright.engine.desired import Scope
-from linkwright.engine.observation import Collected, Observer, UnknownId
+from linkwright.engine.locks import Locks
+from linkwright.engine.observation import Collected, Drift, Observer, UnknownId
 from linkwright.engine.ports import Kernel
 from linkwright.engine.state import State
-from linkwright.errors import Conflict, LinkwrightError
+from linkwright.engine.vitality import Vitality
+from linkwright.errors import Conflict, KernelError, LinkwrightError, Unavailable
 from linkwright.model import StoredNetwork, Subnet
 from linkwright.model.change import Drop, Put, Record
-from linkwright.plan import Hold, Key, Plan, Resource, Sysctl
+from linkwright.plan import Key, Plan, Resource
+
+#: How many networks Docker holds a subnet for: the references of its pools. None where that is not ours to know.
+References = Callable[[Subnet], int | None]
 
 
 class Networks:
@@ -28,35 +35,27 @@ class Networks:
         asking: Asking,
         applying: Applying,
         kernel: Kernel,
+        vitality: Vitality,
         observer: Observer,
         clock: Callable[[], float],
-        manage_forwarding: bool = False,
-        pool_held: Callable[[Subnet], bool] = lambda _: True,
+        references: References,
     ) -> None:
-        """Take the parts. *pool_held* says whether a subnet of ours is still requested (True where we cannot know)."""
+        """Take the parts. *clock* gives Unix time."""
         self._state = state
         self._asking = asking
         self._applying = applying
         self._kernel = kernel
+        self._vitality = vitality
         self._observer = observer
         self._clock = clock
-        self._manage_forwarding = manage_forwarding
-        self._pool_held = pool_held
-        self._locks: dict[str, trio.Lock] = {}
+        self._references = references
+        self._making: dict[str, StoredNetwork] = {}
+        self.locks = Locks()
+        self.owed: set[str] = set()  # networks whose deletion was asked for and not finished
 
-    def lock(self, network: str) -> trio.Lock:
+    def lock(self, network: str) -> AbstractAsyncContextManager[None]:
         """The lock that everything about *network* and its endpoints is done under."""
-        return self._locks.setdefault(network, trio.Lock())
-
-    async def wishes(self, network: StoredNetwork) -> dict[Key, Resource]:
-        """What *network* itself needs."""
-        return self._forwarding((await self._asking.wishes(network))[0])
-
-    def _forwarding(self, wishes: Mapping[Key, Resource]) -> dict[Key, Resource]:
-        """Where the operator lets us, a required host-wide setting is one that we make."""
-        if not self._manage_forwarding:
-            return dict(wishes)
-        return {key: evolve(wish, hold=Hold.OWN) if isinstance(wish, Sysctl) else wish for key, wish in wishes.items()}
+        return self.locks.of(network)
 
     async def described(
         self,
@@ -85,7 +84,7 @@ class Networks:
 
     async def plan(self, network: StoredNetwork) -> Plan:
         """Return what ``create`` would do, and do nothing."""
-        return (await self._applying.plan(Scope(network.id), await self.wishes(network)))[1]
+        return await self._applying.plan(Scope(network.id), await self._wishes(network))
 
     async def create(self, network: StoredNetwork) -> None:
         """Make *network*. The same again is success; the same id with other data is Conflict."""
@@ -96,34 +95,66 @@ class Networks:
                     raise Conflict(f"network {network.id[:12]} exists already with other properties")
                 return
             await self._evict_released(network)
-            beside = (other for other in self._state.networks.values() if other.driver == network.driver)
-            await self._asking.admit(network, beside)
-            applied = await self._applying.apply(Scope(network.id), await self.wishes(network), look=True)
+            await self._make(network)
+
+    async def _make(self, network: StoredNetwork) -> None:
+        # Those that are being made count as well: of two that exclude each other the first one is made.
+        every = (*self._state.networks.values(), *self._making.values())
+        self._making[network.id] = network
+        try:
+            await self._asking.admit(network, (other for other in every if other.driver == network.driver))
+            applied = await self._applying.apply(Scope(network.id), await self._wishes(network), look=True)
             await store_or_take_back(self._state, self._applying, applied, network)
+        finally:
+            del self._making[network.id]
+            if network.id not in self._state.networks:
+                self._asking.forget(network.id)
 
     async def delete(self, network_id: str) -> None:
         """Remove the network and every endpoint it still has. What is not known is gone already."""
-        async with self.lock(network_id):
-            network = self._state.networks.get(network_id)
-            if network is None:
-                self._observer(UnknownId("DeleteNetwork"))
-                return
-            await self._remove(network)
-        self._locks.pop(network_id, None)
+        try:
+            async with self.lock(network_id):
+                network = self._state.networks.get(network_id)
+                if network is None:
+                    self._observer(UnknownId("DeleteNetwork"))
+                    return
+                await self._remove(network)
+        except BaseException:
+            if network_id in self._state.networks:
+                self.owed.add(network_id)
+            raise
 
     async def _remove(self, network: StoredNetwork) -> None:
         endpoints = self._state.endpoints_of(network.id)
         scopes = [*(Scope(network.id, endpoint.id) for endpoint in endpoints), Scope(network.id)]
-        for scope in scopes:
-            self._applying.settle(await self._applying.apply(scope, {}, look=False))
+        try:
+            await self._applying.remove(scopes)
+        except (KernelError, Unavailable) as error:
+            # Docker forgets it whatever we say: what is left is marked as ours and nobody's wish, and is swept.
+            self._observer(Drift("kernel", repaired=False, text=str(error), network=network.id))
+            self._applying.forget(scopes)
         await self._state.commit(*(Drop(endpoint) for endpoint in endpoints), Drop(network))
         self._asking.forget(network.id)
+        self.owed.discard(network.id)
 
-    async def collect(self, network_id: str, reason: str) -> None:
-        """Remove a network that Docker has forgotten."""
-        if network_id in self._state.networks:
-            await self.delete(network_id)
-            self._observer(Collected("network", reason, network_id))
+    async def collect(self, network_id: str, reason: str, *, released: bool = False) -> bool:
+        """Remove a network that Docker has forgotten; not while a container on it lives. True if it was removed.
+
+        With *released* it goes only if Docker still holds none of its pools when its turn has come.
+        """
+        async with self.lock(network_id):
+            network = self._state.networks.get(network_id)
+            if network is None or (released and self.held(network)) or await self._in_use(network_id):
+                return False
+            await self._remove(network)
+        self._observer(Collected("network", reason, network_id))
+        return True
+
+    async def _in_use(self, network_id: str) -> bool:
+        for endpoint in self._state.endpoints_of(network_id):
+            if await self._vitality.in_use(endpoint):
+                return True
+        return False
 
     async def _evict_released(self, network: StoredNetwork) -> None:
         """Remove networks in the way whose pool Docker has given back: their DeleteNetwork is on its way, or lost."""
@@ -133,13 +164,28 @@ class Networks:
                 for mine in network.subnets
                 for theirs in other.subnets
             )
-            if overlaps and not self.held(other):
+            if overlaps and not self.held(other, beside=network):
                 with suppress(LinkwrightError):
                     await self.collect(other.id, "its pool was released and another network has the subnet now")
 
-    def held(self, network: StoredNetwork) -> bool:
-        """Whether any of its pools is still requested (or not ours to know)."""
-        return not network.subnets or any(self._pool_held(subnet) for subnet in network.subnets)
+    def held(self, network: StoredNetwork, *, beside: StoredNetwork | None = None) -> bool:
+        """Whether Docker still requests any of its pools (or that is not ours to know).
+
+        Pools carry no network's name, and one subnet may be requested for several networks: of those the oldest was
+        given back first. *beside* is one that is about to be made, and whose pool is requested already.
+        """
+        return not network.subnets or any(self._holds(network, subnet, beside) for subnet in network.subnets)
+
+    def _holds(self, network: StoredNetwork, subnet: Subnet, beside: StoredNetwork | None) -> bool:
+        references = self._references(subnet)
+        if references is None:
+            return True
+        every = [*self._state.networks.values(), *([beside] if beside is not None else [])]
+        claimants = [other.id for other in every if any(_same_pool(subnet, theirs) for theirs in other.subnets)]
+        return network.id in claimants[max(len(claimants) - references, 0) :]
+
+    async def _wishes(self, network: StoredNetwork) -> dict[Key, Resource]:
+        return (await self._asking.wishes(network))[0]
 
 
 async def store_or_take_back(state: State, applying: Applying, applied: Applied, record: Record) -> None:
@@ -150,6 +196,10 @@ async def store_or_take_back(state: State, applying: Applying, applied: Applied,
         await applying.take_back(applied)
         raise
     applying.settle(applied)
+
+
+def _same_pool(one: Subnet, other: Subnet) -> bool:
+    return (one.space, one.pool) == (other.space, other.pool)
 
 
 def _asked(network: StoredNetwork) -> tuple[object, ...]:

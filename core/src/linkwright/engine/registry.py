@@ -5,18 +5,35 @@ without it (``--strict`` makes it fatal).
 """
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 from attrs import field, frozen
 
 from linkwright.errors import DriverFault
-from linkwright.sdk import API, POWERS, Driver
+from linkwright.sdk import API, POWERS, Capabilities, Driver
 from linkwright.sdk.options import specs
 
-#: What each method of the contract is handed, beside itself.
-_SIGNATURES = {"network": 1, "endpoint": 2, "join": 2}
+#: What each method of the contract, and of the optional powers, is handed beside itself: how many, and which by name.
+_SIGNATURES: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "network": (1, ()),
+        "endpoint": (2, ()),
+        "join": (2, ()),
+        "looks_at": (1, ()),
+        "skip_gateway": (1, ("internal",)),
+        "admit": (3, ()),
+    }
+)
+
+#: Names of drivers are the last part of their sockets' names: a file's, and not too long for a socket's path.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+#: The socket that is for addresses alone has this one.
+RESERVED: Final = "ipam"
 
 
 @frozen
@@ -52,24 +69,48 @@ def register(entry_name: str, candidate: object, origin: Origin | None = None) -
     """Check *candidate*, named by entry point *entry_name*, and make the driver; DriverFault names the broken rule."""
     origin = origin or Origin()
     for rule, broken in _RULES.items():
-        if broken(entry_name, candidate):
-            raise DriverFault(f"driver {entry_name!r} of {origin} is not loaded: {rule}")
+        try:
+            why = "" if not broken(entry_name, candidate) else rule
+        except Exception as error:  # noqa: BLE001 - a class so odd that even looking at it raises
+            why = f"{rule} (looking at it raised {type(error).__name__}: {error})"
+        if why:
+            raise DriverFault(f"driver {entry_name!r} of {origin} is not loaded: {why}")
     try:
         driver = candidate()  # type: ignore[operator]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DriverFault(
             f"driver {entry_name!r} of {origin} is not loaded: its class cannot be made: {error}"
         ) from error
     return Registered(driver, origin)
 
 
+def _methods(candidate: Any) -> Iterator[tuple[str, Any]]:
+    """The methods of the contract, and those of the powers that it has."""
+    found = ((name, getattr(candidate, name, None)) for name in _SIGNATURES)
+    return ((name, method) for name, method in found if method is not None)
+
+
 def _wrong_signature(_: str, candidate: Any) -> bool:
-    for name, count in _SIGNATURES.items():
-        parameters = list(inspect.signature(getattr(candidate, name)).parameters.values())[1:]
-        required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-        if len(required) != count:
+    for name, method in _methods(candidate):
+        if not callable(method):
+            return True
+        count, keywords = _SIGNATURES[name]
+        unbound = not isinstance(inspect.getattr_static(candidate, name), staticmethod | classmethod)
+        try:
+            inspect.signature(method).bind(*range(count + unbound), **dict.fromkeys(keywords))
+        except TypeError:
             return True
     return False
+
+
+def _coroutine(_: str, candidate: Any) -> bool:
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+    return any(is_kind(method) for _, method in _methods(candidate) for is_kind in kinds)
+
+
+def _incapable(_: str, candidate: Any) -> bool:
+    told = candidate.capabilities
+    return not (isinstance(told, Capabilities) and told.connectivity in {"local", "global"})
 
 
 def _unreadable_options(_: str, candidate: Any) -> bool:
@@ -79,7 +120,7 @@ def _unreadable_options(_: str, candidate: Any) -> bool:
     specs(options)
     try:
         options()
-    except TypeError:
+    except Exception:  # noqa: BLE001 - whatever a validator raises for its own default
         return True
     return False
 
@@ -88,7 +129,11 @@ _RULES: dict[str, Callable[[str, Any], bool]] = {
     "it is no subclass of linkwright.sdk.Driver": lambda _, c: not (inspect.isclass(c) and issubclass(c, Driver)),
     f"its contract version (api) is not {API}": lambda _, c: c.api != API,
     "its name is not its entry point's": lambda name, c: getattr(c, "name", None) != name,
+    "a driver's name is 1 to 32 of a-z, 0-9, '-' and '_'": lambda name, _: _NAME.fullmatch(name) is None,
+    f"the name {RESERVED} is that of the address plugin": lambda name, _: name == RESERVED,
     "it leaves methods of the contract undefined": lambda _, c: inspect.isabstract(c),
     "a method of the contract takes other arguments": _wrong_signature,
+    "a method of the contract is a coroutine or a generator": _coroutine,
     "its options are no attrs class with a default for each field": _unreadable_options,
+    "its capabilities are no Capabilities of local or global connectivity": _incapable,
 }

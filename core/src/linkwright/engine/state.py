@@ -20,8 +20,8 @@ class State:
         self._holders: dict[tuple[str, Interface], str] = {}
 
     def load(self, records: Iterable[StoredNetwork | Endpoint]) -> None:
-        """Take what the store had at the start."""
-        for record in records:
+        """Take what the store had at the start, the oldest first."""
+        for record in sorted(records, key=lambda record: record.created):
             self._note(Put(record))
 
     async def commit(self, *changes: Change) -> None:
@@ -73,6 +73,8 @@ class State:
             ids.pop(endpoint.id, None)
         else:
             ids.setdefault(endpoint.id)
+        if not ids:
+            del self._of_network[endpoint.network]
         for address in endpoint.addresses:
             holder = (endpoint.network, address)
             if not gone:

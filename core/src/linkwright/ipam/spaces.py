@@ -48,6 +48,11 @@ def check(space: str) -> str:
     raise Refused(f"the address space {space!r} is not known; {LOCAL} is (docker network create uses it by itself)")
 
 
+def said(space: str) -> str:
+    """Return *space* as Docker says it: it knows nothing of the named ones within."""
+    return space.partition(":")[0]
+
+
 @frozen
 class PoolName:
     """What a PoolID says."""

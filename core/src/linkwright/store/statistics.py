@@ -18,6 +18,7 @@ class Statistics:
     copies: int = 0  # good copies made
     copy_failures: int = 0
     last_failure: str = ""  # the newest text behind either kind of failure
+    failing: str = ""  # why the newest call could not be made durable; empty where it was
 
 
 @define
@@ -33,9 +34,9 @@ class Tally:
     def committed(self, *, group: int, changes: int, size: int) -> None:
         """Count one transaction of *group* commits."""
         self.add(commits=group, transactions=1, changes=changes, bytes=size)
-        self.now = evolve(self.now, largest_group=max(group, self.now.largest_group))
+        self.now = evolve(self.now, largest_group=max(group, self.now.largest_group), failing="")
 
     def failed(self, text: str, **more: int) -> None:
         """Count *more* and keep *text* as the newest failure."""
         self.add(**more)
-        self.now = evolve(self.now, last_failure=text)
+        self.now = evolve(self.now, last_failure=text, failing=text if "failures" in more else self.now.failing)

@@ -1,11 +1,7 @@
 """Networks that Docker may have forgotten without saying so, each with what speaks for it. Looking only."""
 
 from linkwright.daemon.admin.insides import Insides
-
-
-def said(space: str) -> str:
-    """Return *space* as Docker says it: it knows nothing of the named ones within (``ipam.spaces``)."""
-    return space.partition(":")[0]
+from linkwright.ipam.spaces import said
 
 
 def doubts(insides: Insides) -> dict[str, str]:

@@ -58,7 +58,7 @@ async def endpoints(insides: Insides, asked: Asked) -> Work:
     name = asked.query.get("network")
     found = tuple(state.endpoints.values()) if name is None else state.endpoints_of(_network_id(insides, name))
     if "dead" in asked.query:
-        found = tuple([endpoint for endpoint in found if await insides.engine.endpoints.dead(endpoint)])
+        found = tuple([endpoint for endpoint in found if await insides.engine.vitality.dead(endpoint)])
     return lambda: [views.endpoint_line(endpoint) for endpoint in _by_age(found)]
 
 
@@ -68,7 +68,7 @@ async def endpoint(insides: Insides, asked: Asked) -> Work:
     names = {key: (value.name,) if value.name else () for key, value in endpoints.items()}
     found = endpoints[meant(asked.parts["id"], names, what="endpoint")]
     wanted = _wanted(insides, Scope(found.network, found.id))
-    dead = await insides.engine.endpoints.dead(found)
+    dead = await insides.engine.vitality.dead(found)
     return partial(_endpoint_page, found, wanted, dead=dead)
 
 

@@ -2,10 +2,10 @@
 
 from linkwright.daemon.admin import views
 from linkwright.daemon.admin.asked import Asked, Work, meant
-from linkwright.daemon.admin.doubts import said
 from linkwright.daemon.admin.insides import Insides
 from linkwright.daemon.admin.views import Document
 from linkwright.ipam.reclaim import Unconfirmed
+from linkwright.ipam.spaces import said
 from linkwright.model import Lease, Pool, StoredNetwork
 
 

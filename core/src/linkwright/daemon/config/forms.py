@@ -187,6 +187,12 @@ def _mark(text: str) -> int:
     return value
 
 
+def _seconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("write a whole number of seconds")  # noqa: TRY004
+    return number(1, 3600)(str(value))
+
+
 def _number_or_text(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("write one bit of 32, like 0x1000")  # noqa: TRY004
@@ -209,4 +215,5 @@ LISTEN = text_form("ADDRESS:PORT", _listen, lambda value: str(value) if value el
 UNIX_SOCKET = text_form("unix://PATH", _unix_socket, lambda value: f"unix://{value}" if value else "off")
 INSTANCE = text_form("NAME", _instance)
 POOLS: Form[tuple[DefaultPool, ...]] = Form("BASE:SIZE,…", _pools, _tables_of_pools, _shown_pools)
+SECONDS: Form[int] = Form("SECONDS", _seconds, _seconds)
 MARK: Form[int] = Form("BIT", _mark, _number_or_text, hex)

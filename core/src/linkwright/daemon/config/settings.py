@@ -117,6 +117,12 @@ class Config:
         None,
         "ask this Docker daemon, read-only, what it deleted while we were away",
     )
+    period: int = _setting(
+        forms.SECONDS,
+        30,
+        "how often all is looked at: the host, the addresses in use and, with a witness, Docker; what Docker has "
+        "forgotten without saying so is removed after two such looks",
+    )
     instance: str = _setting(
         forms.INSTANCE,
         "default",

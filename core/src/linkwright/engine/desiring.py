@@ -1,0 +1,56 @@
+"""What the stored networks need, asked of their drivers anew: at the start, and when one could not answer then.
+
+A missing wish means "no longer wanted" and never "could not be asked": a network whose driver is gone, raises, or is
+too slow is **frozen**. Nothing of it is repaired or swept; the reason is told, and it is asked for again at each look
+and by each call that needs it.
+"""
+
+from collections.abc import Mapping
+
+from linkwright.engine.asking import Asking
+from linkwright.engine.desired import Desired, Scope
+from linkwright.engine.state import State
+from linkwright.errors import LinkwrightError, Unavailable
+
+
+class Desiring:
+    """Fills what is desired from the state, by way of the drivers. Callers hold the network's lock."""
+
+    def __init__(self, *, state: State, asking: Asking, desired: Desired) -> None:
+        """Take the parts."""
+        self._state = state
+        self._asking = asking
+        self._desired = desired
+        self._frozen: dict[str, str] = {}
+
+    @property
+    def frozen(self) -> Mapping[str, str]:
+        """The networks that are left as they are, and why."""
+        return {network: reason for network, reason in self._frozen.items() if network in self._state.networks}
+
+    async def desire(self, network_id: str) -> bool:
+        """Ask what the network and its endpoints need; False if that could not be had, and it is frozen."""
+        network = self._state.networks.get(network_id)
+        if network is None:
+            self._frozen.pop(network_id, None)
+            return False
+        endpoints = self._state.endpoints_of(network_id)
+        desired = self._desired
+        try:
+            answers = await self._asking.wishes(network, endpoints)
+            scopes = [Scope(network_id), *(Scope(network_id, endpoint.id) for endpoint in endpoints)]
+            for scope, wishes in zip(scopes, answers, strict=True):
+                desired.settle(desired.propose(scope, wishes))
+        except LinkwrightError as error:
+            self._frozen[network_id] = str(error)
+            return False
+        self._frozen.pop(network_id, None)
+        return True
+
+    async def ensure(self, network_id: str) -> None:
+        """Have the network's wishes, or raise Unavailable with the reason why it is frozen."""
+        if network_id in self._frozen and not await self.desire(network_id):
+            raise Unavailable(
+                f"network {network_id[:12]} is left as it is, since its driver could not say what it needs: "
+                f"{self._frozen.get(network_id, 'it is gone')}"
+            )

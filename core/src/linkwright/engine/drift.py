@@ -1,0 +1,58 @@
+"""How the kernel differs from what one network wants, and what of that may be put right. Pure.
+
+===============================================  ==================================================================
+a bridge, vxlan or un-joined link deleted        made again
+an attribute, address, route, entry changed      put back
+an element of our firewall table, or the table   put back
+a joined veth or macvlan deleted                 reported: the container's interface went with it
+a link that Docker has (``lent``)                left as Docker has it: elsewhere, renamed, down, back again
+a stranger's link under a name of ours           reported, and nothing is put on it
+a fixed attribute changed                        reported ("pending")
+===============================================  ==================================================================
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import frozen
+
+from linkwright.engine.strangers import stranger
+from linkwright.plan import Key, Link, Plan, Resource, Snapshot, diff
+
+
+@frozen
+class Difference:
+    """Steps to take; joined links that are gone; and strangers' links in the way, in words."""
+
+    plan: Plan
+    lost: tuple[Link, ...] = ()
+    strangers: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do or to say."""
+        return bool(self.plan or self.lost or self.strangers)
+
+
+def difference(wanted: Mapping[Key, Resource], seen: Snapshot, handed_over: Callable[[Link], bool]) -> Difference:
+    """Compare *wanted* with what was *seen* under its keys; *handed_over* tells the links of endpoints that joined."""
+    lost: list[Link] = []
+    strangers: list[str] = []
+    left_alone: set[Key] = set()
+    for key, wish in wanted.items():
+        found = seen.resources.get(key)
+        if isinstance(wish, Link) and (wish.lent or found is None) and handed_over(wish):
+            left_alone.add(key)
+            lost += [] if wish.lent else [wish]
+        elif found is not None and (text := stranger(wish, found, made=True)):
+            left_alone.add(key)
+            strangers.append(text)
+    here = _without(wanted, left_alone)
+    present = {key: seen.resources[key] for key in here if key in seen.resources}
+    return Difference(diff(present, here), tuple(lost), tuple(strangers))
+
+
+def _without(wanted: Mapping[Key, Resource], left_alone: Iterable[Key]) -> dict[Key, Resource]:
+    """*wanted* less *left_alone* and all that requires it, directly or not."""
+    out = set(left_alone)
+    while more := {key for key, wish in wanted.items() if key not in out and not out.isdisjoint(wish.requires)}:
+        out |= more
+    return {key: wish for key, wish in wanted.items() if key not in out}
