@@ -1,11 +1,13 @@
 """What the marks on the host's links add to an older state: endpoints, and the addresses that they have."""
 
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linkwright.daemon.recovery import with_marks
+from linkwright.daemon.recovery import refuse_to_forget, with_marks
+from linkwright.errors import Refused
 from linkwright.model import Endpoint, EndpointState, Lease, LeaseState, Mac, Network, Pool, Subnet
 from linkwright.plan import Link, Mark, Snapshot, Veth
 from linkwright.store import Contents
@@ -103,3 +105,15 @@ def test_both_families_are_held() -> None:
     found = after(contents, host(NETWORK, "default", "10.1.0.7/24", "fd00:1::7/64"))
     assert {lease.pool for lease in found.leases} == {POOL.id, six.id}
     assert after(before(POOL), host(NETWORK, "default", "10.9.0.7/24")).leases == ()
+
+
+def test_an_empty_state_beside_living_containers_is_no_start() -> None:
+    """A mistyped --state-dir must not sweep the links of every container; the refusal names them and the directory."""
+    with pytest.raises(Refused, match=r"/var/lib/typo is empty.*lwhcdcdcdcdcdcd.*--state-dir"):
+        refuse_to_forget(Contents.of([]), host(), instance="default", state_dir=Path("/var/lib/typo"))
+
+
+def test_an_empty_state_on_a_host_without_containers_is_a_first_start() -> None:
+    """Nothing serves anybody; and with a state there is something to compare with."""
+    refuse_to_forget(Contents.of([]), Snapshot(), instance="default", state_dir=Path("/var/lib/linkwright"))
+    refuse_to_forget(before(POOL), host(), instance="default", state_dir=Path("/var/lib/linkwright"))

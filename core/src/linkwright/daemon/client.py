@@ -25,7 +25,7 @@ class Answer:
         """The body as JSON; Unavailable if it is none."""
         try:
             return json.loads(self.body or b"null")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"the answer is not JSON: {self.body[:200]!r}") from error
 
 

@@ -19,7 +19,7 @@ from linkwright.daemon.health import Health
 from linkwright.daemon.metrics import Metrics, sources_of
 from linkwright.daemon.namespace_lock import NamespaceLock
 from linkwright.daemon.parts import join_parts, known_of, plugin_doors, plugins_of
-from linkwright.daemon.recovery import with_marks
+from linkwright.daemon.recovery import refuse_to_forget, with_marks
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
 from linkwright.ipam.actor import Actor
@@ -71,7 +71,7 @@ async def open_house(stack: AsyncExitStack, config: Config) -> House:
     kernel = LinuxKernel(events=events, instance=config.instance, firewall=firewalls)
     await stack.enter_async_context(kernel)
 
-    contents = await _recovered(opened, kernel, config.instance)
+    contents = await _recovered(opened, kernel, config)
     parts = join_parts(config, found=found, kernel=kernel, store=store, contents=contents, observer=observer)
     witness = Witness(config.docker_witness, parts.engine, parts.holdings.release) if config.docker_witness else None
     _watch(health, store, witness)
@@ -122,13 +122,14 @@ async def _open_firewalls(stack: AsyncExitStack, config: Config) -> Firewalls:
     return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark))
 
 
-async def _recovered(opened: Opened, kernel: LinuxKernel, instance: str) -> Contents:
+async def _recovered(opened: Opened, kernel: LinuxKernel, config: Config) -> Contents:
     """What the store has; after a damaged state file with what the kernel's marks add to that, which is then stored."""
+    seen = await kernel.snapshot()
+    refuse_to_forget(opened.contents, seen, instance=config.instance, state_dir=config.state_dir)
     if opened.recovered is None:
         return opened.contents
     _log.error("the state was damaged and has been rebuilt", report=str(opened.recovered))
-    seen = await kernel.snapshot()
-    whole = with_marks(opened.contents, seen, instance=instance, boot=kernel.boot_id(), now=time.time())
+    whole = with_marks(opened.contents, seen, instance=config.instance, boot=kernel.boot_id(), now=time.time())
     await opened.store.adopt(whole)
     return whole
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 
 def notify(environ: Mapping[str, str], state: str) -> None:
-    """Send *state* (``READY=1``, ``STOPPING=1``) to the socket that NOTIFY_SOCKET names."""
+    """Send *state* (``READY=1``, ``STOPPING=1``) to the socket that NOTIFY_SOCKET names. Neither waits nor raises."""
     path = environ.get("NOTIFY_SOCKET", "")
-    if not path:
+    if not path.startswith(("/", "@")):
         return
     address = "\0" + path[1:] if path.startswith("@") else path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as datagram:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as datagram:
         try:
             datagram.sendto(state.encode(), address)
-        except OSError:
-            return  # a supervisor that does not read is no reason to stop
+        except (OSError, ValueError):
+            return  # a supervisor that does not read, or is not there, is no reason to stop

@@ -7,11 +7,34 @@ held for them again, or the next container would be given it.
 
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
 
+from linkwright.errors import Refused
 from linkwright.ipam.spaces import said
 from linkwright.model import Endpoint, EndpointState, Interface, Lease, LeaseState, Pool, StoredNetwork
 from linkwright.plan import Link, Snapshot
 from linkwright.store import Contents
+
+
+def refuse_to_forget(contents: Contents, seen: Snapshot, *, instance: str, state_dir: Path) -> None:
+    """Refuse to start with an empty state where links of ours in *seen* serve containers: they would all be swept.
+
+    A mistyped ``--state-dir``, or a state that was lost with its copy, must not cut living containers off.
+    """
+    if len(contents):
+        return
+    names = [
+        resource.name
+        for key, resource in sorted(seen.resources.items())
+        if key in seen.ours and isinstance(resource, Link) and resource.mark and resource.mark.endpoint
+    ]
+    if names:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+        raise Refused(
+            f"the state in {state_dir} is empty, but this host has links of instance {instance!r} that serve "
+            f"containers ({shown}); started like this, linkwright would remove them. Is --state-dir the right one? A backup is "
+            "restored with `linkwright import`; links that are left over are removed with `ip link del`"
+        )
 
 
 def with_marks(contents: Contents, seen: Snapshot, *, instance: str, boot: str, now: float) -> Contents:

@@ -1,6 +1,6 @@
 """What is done by the clock and by nobody's request: addresses observed, Docker asked. One loop, no nursery.
 
-Rule: each look is bounded and tolerated; what fails is told once and tried again at the next turn.
+Rule: each look is bounded and tolerated by itself; what fails is told once and tried again at the next turn.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,16 +29,26 @@ async def upkeep(
 
     *live* reads the addresses that links and neighbours of the host show.
     """
-    failing = ""
+
+    async def observe() -> None:
+        joined = {address.ip for endpoint in engine.state.endpoints.values() for address in endpoint.addresses}
+        await ipam.observe(frozenset(await live()) | joined)
+
+    looks = {"addresses": observe} | ({"witness": witness.look} if witness is not None else {})
+    failing = dict.fromkeys(looks, "")
     while True:
         await trio.sleep(period)
-        try:
-            joined = {address.ip for endpoint in engine.state.endpoints.values() for address in endpoint.addresses}
-            await ipam.observe(frozenset(await live()) | joined)
-            if witness is not None:
-                await witness.look()
-            failing = ""
-        except LinkwrightError as error:
-            if str(error) != failing:
-                _log.warning("upkeep was not finished; it is tried again", error=str(error))
-            failing = str(error)
+        for name, look in looks.items():
+            problem = await _tried(look)
+            if problem and problem != failing[name]:
+                _log.warning("upkeep was not finished; it is tried again", look=name, error=problem)
+            failing[name] = problem
+
+
+async def _tried(look: Callable[[], Awaitable[None]]) -> str:
+    """Look, and return what went wrong."""
+    try:
+        await look()
+    except LinkwrightError as error:
+        return str(error)
+    return ""

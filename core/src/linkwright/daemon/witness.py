@@ -53,4 +53,8 @@ class Witness:
         networks = answer.json()
         if answer.status != 200 or not isinstance(networks, list):  # noqa: PLR2004
             raise Unavailable(f"the Docker API at {self._path} answered {answer.status} to a list of networks")
-        return frozenset(str(network.get("Id")) for network in networks if isinstance(network, dict))
+        ids = [one for network in networks if isinstance(network, dict) and isinstance(one := network.get("Id"), str)]
+        if len(ids) < len(networks) or not all(ids):
+            # Read as "no such network", an answer that is not understood would be the end of every network.
+            raise Unavailable(f"the Docker API at {self._path} listed something that is no network")
+        return frozenset(ids)
