@@ -24,6 +24,7 @@ from linkwright.daemon import sockets
 from linkwright.daemon.upkeep import upkeep
 from linkwright.daemon.witness import DEADLINE, Witness
 from linkwright.engine.observation import Collected
+from linkwright.errors import KernelError
 from linkwright.model import Pool
 from linkwright.wire.routes import TABLE
 
@@ -40,6 +41,7 @@ class Api:
         """Be at *path*, and know no network."""
         self.path = path
         self.asked: list[str] = []
+        self.called = trio.Event()
         self.behaviour: Behaviour = self.knows()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -50,6 +52,7 @@ class Api:
 
     async def _one(self, stream: trio.SocketStream) -> None:
         self.asked.append((await stream.receive_some()).decode().partition("\r\n")[0])
+        self.called.set()
         await self.behaviour(stream)
         await stream.aclose()
 
@@ -181,9 +184,7 @@ NONSENSE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
 async def test_an_answer_that_is_none_is_no_evidence(desk: Desk, api: Api, nonsense: str) -> None:
-    """Whatever it is, as often as it comes: told as the check's reason, nothing is collected, and no exception ends
-    the service; the next clear answer counts again.
-    """
+    """Whatever it is, as often as it comes: it is the check's reason, nothing is collected, and the service goes on."""
     witness = witness_of(desk, api)
     api.behaviour = api.sends(NONSENSE[nonsense])
 
@@ -218,7 +219,7 @@ async def test_an_api_that_hangs_up_without_reading_is_no_evidence(desk: Desk, a
 
 
 async def test_an_api_that_is_not_there_is_no_evidence(desk: Desk, tmp_path: Path) -> None:
-    """dockerd is down, or its socket elsewhere."""
+    """Docker is down, or its socket elsewhere."""
     witness = Witness(tmp_path / "nothing.sock", desk.parts.engine, desk.parts.holdings.release)
 
     for _ in range(3):
@@ -231,7 +232,7 @@ async def test_an_api_that_is_not_there_is_no_evidence(desk: Desk, tmp_path: Pat
 async def test_an_api_that_never_answers_is_waited_for_a_little(
     desk: Desk, api: Api, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """dockerd accepts and is busy with its own start, which may be waiting for us."""
+    """Docker accepts and is busy with its own start, which may be waiting for us."""
     witness = witness_of(desk, api)
     api.behaviour = _silent
     began = trio.current_time()
@@ -253,12 +254,11 @@ def _live() -> Any:
 
 
 async def test_r_07_no_call_of_docker_waits_for_the_docker_api(desk: Desk, api: Api, nursery: trio.Nursery) -> None:
-    """dockerd accepts, never answers, and waits for us: every call is answered meanwhile, and none asks it."""
+    """Docker accepts, never answers, and waits for us: every call is answered meanwhile, and none asks it."""
     api.behaviour = _silent
     witness = witness_of(desk, api)
     nursery.start_soon(upkeep_of(desk, witness, period=0.01))
-    while not api.asked:
-        await trio.sleep(0.01)
+    await api.called.wait()
     asked = len(api.asked)
     began = time.monotonic()
 
@@ -288,7 +288,6 @@ async def test_what_fails_in_upkeep_keeps_nothing_else(
     desk: Desk, api: Api, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Addresses cannot be observed, since the kernel does not say which live: the witness is asked all the same."""
-    from linkwright.errors import KernelError
 
     async def live() -> frozenset[Any]:
         raise KernelError(5, step="read addresses and neighbours")

@@ -32,8 +32,8 @@ def refuse_to_forget(contents: Contents, seen: Snapshot, *, instance: str, state
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
         raise Refused(
             f"the state in {state_dir} is empty, but this host has links of instance {instance!r} that serve "
-            f"containers ({shown}); started like this, linkwright would remove them. Is --state-dir the right one? A backup is "
-            "restored with `linkwright import`; links that are left over are removed with `ip link del`"
+            f"containers ({shown}); started like this, linkwright would remove them. Is --state-dir the right one? "
+            "A backup is restored with `linkwright import`; leftover links are removed with `ip link del`"
         )
 
 
