@@ -120,7 +120,9 @@ def look() -> Look:
     """Look at the host."""
     with _netlink() as netlink:
         rows = Reader(netlink, "default").links().values()
-        return Look(frozenset(row.name for row in rows), frozenset(host.routes(netlink)))
+        # The kernel makes the uplink's link-local route by itself, a little after the uplink is up.
+        routes = (route for route in host.routes(netlink) if not route.is_link_local)
+        return Look(frozenset(row.name for row in rows), frozenset(routes))
 
 
 @contextmanager
