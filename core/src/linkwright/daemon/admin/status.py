@@ -49,7 +49,7 @@ def _identity(insides: Insides) -> Document:
         "pid": os.getpid(),
         "boot_id": insides.engine.kernel.boot_id(),
         "started": moment(insides.started),
-        "uptime_seconds": round(insides.clock() - insides.started),
+        "uptime_seconds": max(0, round(insides.clock() - insides.started)),  # the clock may be put back
     }
 
 
