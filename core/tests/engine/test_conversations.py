@@ -242,7 +242,7 @@ async def test_a_new_holder_of_an_address_evicts_a_dead_one_but_not_a_living_one
 async def test_a_network_whose_pool_was_released_does_not_stand_in_a_new_ones_way(world: World) -> None:
     """Docker releases the pool before DeleteNetwork, which may be lost: the new network evicts the old."""
     held = True
-    world.restart(references=lambda _: int(held))
+    world.restart(references=lambda: lambda _: int(held))
     await world.network()
     held = False
 
@@ -463,7 +463,7 @@ async def test_a_network_whose_pools_were_given_back_is_an_orphan_after_a_minute
     """R-13: DeleteNetwork was lost while we were away; Docker's replay does not name the pool any more."""
     before = world.host()
     held = True
-    world.restart(references=lambda _: int(held))
+    world.restart(references=lambda: lambda _: int(held))
     await world.network()
 
     await world.engine.collecting.collect()

@@ -379,7 +379,7 @@ async def test_of_networks_on_one_subnet_the_oldest_was_given_back_first(
     world: World, references: int, left: list[str]
 ) -> None:
     """Pools carry no network's name: Docker removes one of two networks, and the subnet is still held for the other."""
-    world.restart(references=lambda _: references)
+    world.restart(references=lambda: lambda _: references)
     for network in (NETWORK, OTHER):
         await world.engine.state.commit(Put(evolve(await described(world), id=network)))
 
@@ -392,7 +392,7 @@ async def test_of_networks_on_one_subnet_the_oldest_was_given_back_first(
 
 async def test_l_3_a_forgotten_network_makes_way_for_one_on_the_same_subnet(world: World) -> None:
     """Docker holds the pool again when CreateNetwork comes: that reference is the new network's, not the old one's."""
-    world.restart(references=lambda _: 1)
+    world.restart(references=lambda: lambda _: 1)
     await world.network()
 
     await world.network(OTHER)
@@ -403,7 +403,7 @@ async def test_l_3_a_forgotten_network_makes_way_for_one_on_the_same_subnet(worl
 async def test_a_network_whose_container_lives_is_never_collected(world: World) -> None:
     """Whatever speaks for it: a live container is not cut off on the strength of what Docker did not say."""
     references = 1
-    world.restart(references=lambda _: references)
+    world.restart(references=lambda: lambda _: references)
     await world.network()
     await world.endpoint()
     await world.join()
@@ -422,7 +422,7 @@ async def test_a_network_whose_container_lives_is_never_collected(world: World) 
 
 async def test_a_clock_put_back_does_not_keep_an_orphan(world: World) -> None:
     """R-10: the minute is counted anew, not until the old time comes round again."""
-    world.restart(references=lambda _: 0)
+    world.restart(references=lambda: lambda _: 0)
     await world.network()
     await world.engine.collecting.collect()
     world.now -= 86_400

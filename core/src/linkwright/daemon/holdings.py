@@ -4,12 +4,13 @@ A subnet of another IPAM driver is not ours to know of, and nothing is ever note
 only the space around the named ones, so a subnet may stand for pools of several; what cannot be told apart stays.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.ledger import Ledger
 from linkwright.ipam.spaces import LOCAL, said
-from linkwright.model import Endpoint, Interface, LeaseKind, Pool, StoredNetwork, Subnet
+from linkwright.model import Endpoint, Interface, LeaseKind, Pool, Prefix, StoredNetwork, Subnet
 
 
 class Holdings:
@@ -22,9 +23,12 @@ class Holdings:
 
     # --- pools ---------------------------------------------------------------------------------------------------
 
-    def references(self, subnet: Subnet) -> int | None:
-        """How many networks Docker holds *subnet* for; None where that is not ours to know."""
-        return sum(pool.references for pool in self._pools_of(subnet)) if ours(subnet) else None
+    def references(self) -> Callable[[Subnet], int | None]:
+        """Take stock: the answer tells how many networks Docker holds a subnet for, None where we cannot know."""
+        stock: Counter[tuple[str, Prefix]] = Counter()
+        for pool in self._ledger.pools():
+            stock[said(pool.space), pool.subnet] += pool.references
+        return lambda subnet: stock[subnet.space, subnet.pool] if ours(subnet) else None
 
     async def release(self, network: StoredNetwork) -> None:
         """Give back one reference to each pool of a network that is gone.

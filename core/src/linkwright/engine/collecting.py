@@ -70,8 +70,7 @@ class Collecting:
     async def _collect_released(self) -> None:
         """Remove networks whose pools Docker gave back, or did not replay, and whose DeleteNetwork never came."""
         now = self._clock()
-        released = {network.id for network in self._state.networks.values() if not self._networks.held(network)}
-        self._released = {network: min(self._released.get(network, now), now) for network in released}
+        self._released = {network: min(self._released.get(network, now), now) for network in self._networks.released()}
         for network_id, since in tuple(self._released.items()):
             if now - since > self._orphaned:
                 reason = "its pools were given back, and no DeleteNetwork came"

@@ -40,7 +40,7 @@ class Engine:
         instance: str = "default",
         observer: Observer = nobody,
         manage_forwarding: bool = False,
-        references: References = lambda _: None,
+        references: References = lambda: lambda _: None,
         give_back: GiveBack = _nothing_to_give_back,
         driver_deadline: float = DEADLINE,
         somewhere: Somewhere | None = None,

@@ -5,6 +5,7 @@ kernel is dropped all the same, and swept as nobody's; what could not be dropped
 on with it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 
@@ -17,12 +18,13 @@ from linkwright.engine.ports import Kernel
 from linkwright.engine.state import State
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Unavailable
-from linkwright.model import StoredNetwork, Subnet
+from linkwright.model import Prefix, StoredNetwork, Subnet
 from linkwright.model.change import Drop, Put, Record
 from linkwright.plan import Key, Plan, Resource
 
-#: How many networks Docker holds a subnet for: the references of its pools. None where that is not ours to know.
-References = Callable[[Subnet], int | None]
+#: Takes stock: the answer tells how many networks Docker holds a subnet for (the references of its pools), and None
+#: where that is not ours to know.
+References = Callable[[], Callable[[Subnet], int | None]]
 
 
 class Networks:
@@ -144,7 +146,7 @@ class Networks:
         """
         async with self.lock(network_id):
             network = self._state.networks.get(network_id)
-            if network is None or (released and self.held(network)) or await self._in_use(network_id):
+            if network is None or (released and network_id not in self.released()) or await self._in_use(network_id):
                 return False
             await self._remove(network)
         self._observer(Collected("network", reason, network_id))
@@ -158,31 +160,39 @@ class Networks:
 
     async def _evict_released(self, network: StoredNetwork) -> None:
         """Remove networks in the way whose pool Docker has given back: their DeleteNetwork is on its way, or lost."""
-        for other in tuple(self._state.networks.values()):
+        released = self.released(beside=network)
+        for other in [self._state.networks[network_id] for network_id in released]:
             overlaps = any(
                 mine.space == theirs.space and mine.version == theirs.version and mine.pool.overlaps(theirs.pool)
                 for mine in network.subnets
                 for theirs in other.subnets
             )
-            if overlaps and not self.held(other, beside=network):
+            if overlaps:
                 with suppress(LinkwrightError):
                     await self.collect(other.id, "its pool was released and another network has the subnet now")
 
-    def held(self, network: StoredNetwork, *, beside: StoredNetwork | None = None) -> bool:
-        """Whether Docker still requests any of its pools (or that is not ours to know).
+    def released(self, *, beside: StoredNetwork | None = None) -> list[str]:
+        """The networks of which Docker requests no pool any more, oldest first; where that is not known, it does.
 
         Pools carry no network's name, and one subnet may be requested for several networks: of those the oldest was
         given back first. *beside* is one that is about to be made, and whose pool is requested already.
         """
-        return not network.subnets or any(self._holds(network, subnet, beside) for subnet in network.subnets)
-
-    def _holds(self, network: StoredNetwork, subnet: Subnet, beside: StoredNetwork | None) -> bool:
-        references = self._references(subnet)
-        if references is None:
-            return True
-        every = [*self._state.networks.values(), *([beside] if beside is not None else [])]
-        claimants = [other.id for other in every if any(_same_pool(subnet, theirs) for theirs in other.subnets)]
-        return network.id in claimants[max(len(claimants) - references, 0) :]
+        references = self._references()
+        holding: set[str] = set()
+        claimants: dict[tuple[str, Prefix], dict[str, int]] = defaultdict(dict)
+        for network in (*self._state.networks.values(), *([beside] if beside is not None else [])):
+            if not network.subnets:
+                holding.add(network.id)
+            for subnet in network.subnets:
+                count = references(subnet)
+                if count is None:
+                    holding.add(network.id)
+                else:
+                    claimants[subnet.space, subnet.pool][network.id] = count
+        for counts in claimants.values():
+            youngest = list(counts)[max(len(counts) - max(counts.values()), 0) :]
+            holding.update(youngest)
+        return [network_id for network_id in self._state.networks if network_id not in holding]
 
     async def _wishes(self, network: StoredNetwork) -> dict[Key, Resource]:
         return (await self._asking.wishes(network))[0]
@@ -196,10 +206,6 @@ async def store_or_take_back(state: State, applying: Applying, applied: Applied,
         await applying.take_back(applied)
         raise
     applying.settle(applied)
-
-
-def _same_pool(one: Subnet, other: Subnet) -> bool:
-    return (one.space, one.pool) == (other.space, other.pool)
 
 
 def _asked(network: StoredNetwork) -> tuple[object, ...]:
