@@ -123,7 +123,7 @@ async def called(served: Served, method: str, **fields: Any) -> dict[str, Any]:
         engine=served.engine,
         ipam=served.ipam,
         holdings=holdings,
-        registered=served.engine.asking.registered[0],
+        driver="bridge",
     )
     plugin = Plugin(
         listener,

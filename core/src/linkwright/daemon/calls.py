@@ -14,7 +14,6 @@ from attrs import frozen
 from linkwright import wire
 from linkwright.daemon.holdings import Holdings
 from linkwright.engine.engine import Engine
-from linkwright.engine.registry import Registered
 from linkwright.errors import Conflict
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.spaces import GLOBAL, LOCAL, PoolName, said
@@ -25,26 +24,26 @@ from linkwright.wire.replies import Api, Empty
 
 @frozen(kw_only=True)
 class Listener:
-    """One plugin socket: its name, its driver (None for the one that is for addresses alone), and what is behind it."""
+    """One plugin socket: its name, its driver's ("" for the one that is for addresses alone), and what is behind it.
+
+    The driver may not be there: then what Docker deletes is deleted all the same, and the rest is refused.
+    """
 
     name: str
     engine: Engine
     ipam: Actor
     holdings: Holdings
-    registered: Registered | None = None
-
-    @property
-    def driver(self) -> str:
-        """The driver's name, as networks remember it."""
-        return self.registered.name if self.registered else ""
+    driver: str = ""
 
     @property
     def implements(self) -> tuple[Api, ...]:
         """The interfaces served here."""
-        return (Api.NETWORK_DRIVER, Api.IPAM_DRIVER) if self.registered else (Api.IPAM_DRIVER,)
+        return (Api.NETWORK_DRIVER, Api.IPAM_DRIVER) if self.driver else (Api.IPAM_DRIVER,)
 
 
 async def _activate(listener: Listener, _: requests.Activate) -> wire.Reply:
+    if listener.driver:
+        listener.engine.asking.named(listener.driver)
     return replies.ActivateReply(listener.implements)
 
 
@@ -52,8 +51,7 @@ async def _activate(listener: Listener, _: requests.Activate) -> wire.Reply:
 
 
 async def _capabilities(listener: Listener, _: requests.NetworkCapabilities) -> wire.Reply:
-    assert listener.registered is not None  # noqa: S101 - the route is served for drivers only
-    connectivity = replies.Scope(listener.registered.driver.capabilities.connectivity)
+    connectivity = replies.Scope(listener.engine.asking.named(listener.driver).driver.capabilities.connectivity)
     return replies.CapabilitiesReply(replies.Scope.LOCAL, connectivity, checks_gateway=True)
 
 

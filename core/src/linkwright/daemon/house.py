@@ -1,7 +1,9 @@
 """Everything the daemon is made of, opened and joined; ``app`` runs it. What is opened here is closed by the stack."""
 
 import time
+from collections.abc import Collection
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -53,7 +55,7 @@ class House:
     doors: Doors
 
 
-async def open_house(stack: AsyncExitStack, config: Config) -> House:
+async def open_house(stack: AsyncExitStack, config: Config, handed: Collection[Path] = ()) -> House:
     """Find the drivers, take the locks, open state and kernel, and join them; LinkwrightError if one cannot be had."""
     started = time.time()
     found = discovery.find(config.drivers, strict=config.strict)
@@ -76,7 +78,7 @@ async def open_house(stack: AsyncExitStack, config: Config) -> House:
     witness = Witness(config.docker_witness, parts.engine, parts.holdings.release) if config.docker_witness else None
     _watch(health, store, witness)
     connections = http.Connections()
-    plugins = plugins_of(config, parts, metrics=metrics, connections=connections)
+    plugins = plugins_of(config, parts, metrics=metrics, connections=connections, handed=handed)
     insides = Insides(
         config=config,
         engine=parts.engine,
@@ -90,6 +92,7 @@ async def open_house(stack: AsyncExitStack, config: Config) -> House:
         witness=witness,
         recovered=opened.recovered,
         kernel=kernel.statistics,
+        looked=lambda: parts.engine.reconcile.looked,
         rule_error=lambda: firewalls.rule_error,
     )
     sources = sources_of(

@@ -1,9 +1,11 @@
 """Engine and IPAM over a kernel and a store, and the plugins in front of them. Nothing is opened here."""
 
+import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
@@ -20,13 +22,16 @@ from linkwright.engine.asking import Somewhere
 from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
 from linkwright.engine.ports import Kernel
-from linkwright.engine.registry import Registered
+from linkwright.engine.registry import RESERVED, is_name
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.automatic import docker_defaults
 from linkwright.ipam.ledger import Ledger
 from linkwright.model import Prefix
 from linkwright.store import Contents, Store
 from linkwright.wire.replies import Api
+
+#: The drivers of this project, each a package of its own.
+OFFICIAL: Final = ("bridge", "macvlan", "vxlan")
 
 
 @frozen
@@ -93,28 +98,57 @@ def known_of(config: Config, found: Found) -> Known:
     return Known(
         plugins={
             **{f"{config.prefix}{name}": methods_of(tuple(Api)) for name in names},
-            f"{config.prefix}ipam": methods_of((Api.IPAM_DRIVER,)),
+            f"{config.prefix}{RESERVED}": methods_of((Api.IPAM_DRIVER,)),
         },
         drivers=names,
         checks=("start", "store", *(("witness",) if config.docker_witness else ())),
     )
 
 
-def plugins_of(config: Config, parts: Parts, *, metrics: Metrics, connections: Connections) -> tuple[Plugin, ...]:
-    """A plugin for each driver, and one that is for addresses alone, named as Docker calls them."""
+def absent_drivers(
+    config: Config, *, loaded: Iterable[str], stored: Iterable[str], handed: Iterable[Path]
+) -> tuple[str, ...]:
+    """Return the drivers that are not there and that Docker may ask for all the same, by name.
 
-    def plugin(name: str, registered: Registered | None) -> Plugin:
+    Those are the official ones (unless the operator chose which to load), those of *stored* networks, and those that
+    systemd has *handed* sockets over for: a socket that nobody answers at would hang Docker without end.
+    """
+    folder = Path(os.path.realpath(config.plugin_dir))
+    here = (path.name for path in handed if path.parent == folder and path.suffix == ".sock")
+    knocked = (
+        name.removesuffix(".sock").removeprefix(config.prefix) for name in here if name.startswith(config.prefix)
+    )
+    asked = {*stored, *knocked, *(OFFICIAL if config.drivers is None else ())}
+    return tuple(sorted(name for name in asked - {*loaded, RESERVED} if is_name(name)))
+
+
+def plugins_of(
+    config: Config,
+    parts: Parts,
+    *,
+    metrics: Metrics,
+    connections: Connections,
+    handed: Iterable[Path] = (),
+) -> tuple[Plugin, ...]:
+    """A plugin for each driver, there or not, and one that is for addresses alone, named as Docker calls them.
+
+    *handed* are the sockets that systemd has handed over.
+    """
+
+    def plugin(name: str, driver: str) -> Plugin:
         listener = Listener(
             name=f"{config.prefix}{name}",
             engine=parts.engine,
             ipam=parts.ipam,
             holdings=parts.holdings,
-            registered=registered,
+            driver=driver,
         )
         return Plugin(listener, closing=lambda: connections.closing, timing=metrics.rpc)
 
-    drivers = (plugin(registered.name, registered) for registered in parts.engine.asking.registered)
-    return (*drivers, plugin("ipam", None))
+    loaded = [registered.name for registered in parts.engine.asking.registered]
+    stored = [network.driver for network in parts.engine.state.networks.values()]
+    absent = absent_drivers(config, loaded=loaded, stored=stored, handed=handed)
+    return (*(plugin(name, name) for name in (*loaded, *absent)), plugin(RESERVED, ""))
 
 
 def plugin_doors(config: Config, plugins: tuple[Plugin, ...]) -> tuple[Door, ...]:

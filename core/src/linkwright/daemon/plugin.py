@@ -83,9 +83,12 @@ class Plugin:
         try:
             self._admit(route)
             with trio.fail_after(route.effort.deadline):
-                self._begin_epoch(route, call, peer)
+                if route.api is Api.IPAM_DRIVER:
+                    self._hear(call, peer)
                 reply = await CALLS[type(call)](self.listener, call)
             body = wire.encode(reply)
+            if route.api is Api.PLUGIN:
+                self._hear(call, peer)
         except trio.TooSlowError:
             timed.outcome = Unavailable.outcome
             _log.error("too slow", deadline=route.effort.deadline)
@@ -97,7 +100,8 @@ class Plugin:
             timed.outcome = error.outcome
             expected = isinstance(error, Refused | Stopping)
             _log.log(logging.INFO if expected else logging.ERROR, "failed", error=str(error))
-            return _failure(str(error))
+            # An activation that failed may be tried again only if it failed as HTTP: else Docker takes it for done.
+            return _failure(str(error)) if route.api is not Api.PLUGIN else refusal(500, str(error))
         except Exception as error:  # noqa: BLE001 - a bug: Docker gets an answer, the log the traceback, and the others go on
             timed.outcome = LinkwrightError.outcome
             _log.exception("a bug in linkwright")
@@ -110,7 +114,7 @@ class Plugin:
         if self.closing() and route.effort.touches is not wire.Touches.NOTHING:
             raise Stopping("linkwright is going down; try again when it is back")
 
-    def _begin_epoch(self, route: wire.Route, call: wire.Request, peer: Peer) -> None:
+    def _hear(self, call: wire.Request, peer: Peer) -> None:
         """Tell IPAM who asks: replay is told from new requests by the life of the dockerd that sends them.
 
         Only what a dockerd says to an IPAM driver, or when it activates one, tells of its life: an operator who looks
@@ -118,8 +122,6 @@ class Plugin:
         question for capabilities does: those are asked for once.
         """
         activation = isinstance(call, requests.Activate)
-        if not activation and route.api is not Api.IPAM_DRIVER:
-            return
         another = bool(peer.pid) and self._seen.get("engine") != str(peer)
         anonymous = not peer.pid and isinstance(call, requests.IpamCapabilities)
         if activation or another or anonymous:

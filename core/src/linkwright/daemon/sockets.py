@@ -16,7 +16,9 @@ from attrs import frozen
 
 from linkwright.errors import Conflict, Refused
 
-_BACKLOG = 128
+#: Connections that may wait to be accepted; net.core.somaxconn has the last word. One more gets EAGAIN, for which
+#: Docker's client waits a second before it tries again: a host that starts everything at once has hundreds.
+_BACKLOG = 4096
 _FIRST_FD = 3  # sd_listen_fds(3)
 
 #: What connect(2) says of a socket file that nobody listens at any more, and of one whose listener is just busy.

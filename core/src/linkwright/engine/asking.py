@@ -88,7 +88,7 @@ class Asking:
     def options(self, name: str, pairs: Mapping[str, str]) -> Any:
         """Read ``-o`` pairs as the driver's options class; Refused naming what is wrong."""
         try:
-            return read(self._named(name).driver.options, pairs, driver=name)
+            return read(self.named(name).driver.options, pairs, driver=name)
         except LinkwrightError:
             raise
         except Exception as error:
@@ -117,14 +117,14 @@ class Asking:
 
     async def looks_at(self, name: str, options: Any) -> tuple[str, ...]:
         """The links on the host that the driver wants to know about."""
-        driver = self._named(name).driver
+        driver = self.named(name).driver
         if not isinstance(driver, LooksAt):
             return ()
         return self._checked(name, answers.names, await self._ask(name, lambda: driver.looks_at(options)))
 
     async def skip_gateway(self, name: str, pairs: Mapping[str, str], *, internal: bool) -> tuple[bool, bool]:
         """Whether (IPv4, IPv6) can do without a gateway address."""
-        driver, options = self._named(name).driver, self.options(name, pairs)
+        driver, options = self.named(name).driver, self.options(name, pairs)
         if isinstance(options, CommonOptions) and not options.gateway:
             return True, True
         if not isinstance(driver, SkipsGateway):
@@ -134,14 +134,14 @@ class Asking:
 
     async def admit(self, network: StoredNetwork, others: Iterable[StoredNetwork]) -> None:
         """Let the driver refuse *network* beside the *others* it has, but for those whose options it cannot read."""
-        driver = self._named(network.driver).driver
+        driver = self.named(network.driver).driver
         if isinstance(driver, Admits):
             typed, beside = self.typed(network), tuple(self._readable(others))
             await self._ask(network.driver, lambda: driver.admit(typed, beside, network.host))
 
     async def wishes(self, network: StoredNetwork, endpoints: Iterable[Endpoint] = ()) -> list[dict[Key, Resource]]:
         """Return the wishes of *network*, and of each of *endpoints* in order, checked and marked, in one hop."""
-        driver, typed, endpoints = self._named(network.driver).driver, self.typed(network), tuple(endpoints)
+        driver, typed, endpoints = self.named(network.driver).driver, self.typed(network), tuple(endpoints)
 
         def answer() -> list[object]:
             return [driver.network(typed), *(driver.endpoint(typed, endpoint) for endpoint in endpoints)]
@@ -159,7 +159,7 @@ class Asking:
 
     async def join(self, network: StoredNetwork, endpoint: Endpoint, wishes: Mapping[Key, Resource]) -> Join:
         """Return how *endpoint* is joined; its link has to be one that *wishes* make."""
-        driver, typed = self._named(network.driver).driver, self.typed(network)
+        driver, typed = self.named(network.driver).driver, self.typed(network)
         answer = await self._ask(network.driver, lambda: driver.join(typed, endpoint))
         return self._checked(network.driver, partial(answers.join, made=wishes), answer)
 
@@ -210,9 +210,10 @@ class Asking:
         return self._fault(name, f"it raised {type(cause).__name__}: {cause}")
 
     def _fault(self, name: str, text: str) -> DriverFault:
-        return DriverFault(f"driver {name} of {self._named(name).origin} broke its contract: {text}")
+        return DriverFault(f"driver {name} of {self.named(name).origin} broke its contract: {text}")
 
-    def _named(self, name: str) -> Registered:
+    def named(self, name: str) -> Registered:
+        """The driver called *name*; Refused, with the package to install, if there is none."""
         try:
             return self._drivers[name]
         except KeyError:

@@ -84,6 +84,11 @@ def register(entry_name: str, candidate: object, origin: Origin | None = None) -
     return Registered(driver, origin)
 
 
+def is_name(text: str) -> bool:
+    """Whether a driver could be called *text*."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _methods(candidate: Any) -> Iterator[tuple[str, Any]]:
     """The methods of the contract, and those of the powers that it has."""
     found = ((name, getattr(candidate, name, None)) for name in _SIGNATURES)
@@ -129,7 +134,7 @@ _RULES: dict[str, Callable[[str, Any], bool]] = {
     "it is no subclass of linkwright.sdk.Driver": lambda _, c: not (inspect.isclass(c) and issubclass(c, Driver)),
     f"its contract version (api) is not {API}": lambda _, c: c.api != API,
     "its name is not its entry point's": lambda name, c: getattr(c, "name", None) != name,
-    "a driver's name is 1 to 32 of a-z, 0-9, '-' and '_'": lambda name, _: _NAME.fullmatch(name) is None,
+    "a driver's name is 1 to 32 of a-z, 0-9, '-' and '_'": lambda name, _: not is_name(name),
     f"the name {RESERVED} is that of the address plugin": lambda name, _: name == RESERVED,
     "it leaves methods of the contract undefined": lambda _, c: inspect.isabstract(c),
     "a method of the contract takes other arguments": _wrong_signature,

@@ -1,0 +1,71 @@
+"""Our table and our rule in Docker's chain: kept together, and a rule that cannot be is no reason to do nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import structlog
+import trio
+from attrs import define
+
+from linkwright.daemon.firewalls import Firewalls
+from linkwright.errors import KernelError
+from linkwright.kernel.docker_user import Found, Outcome
+
+
+@define
+class Table:
+    """A firewall table that has to be made, or not."""
+
+    missing: bool = False
+
+    async def prepare(self) -> bool:
+        """Make it."""
+        made, self.missing = self.missing, False
+        return made
+
+
+@define
+class Rule:
+    """A rule that is found as told, or cannot be kept."""
+
+    outcomes: list[Any]
+
+    async def ensure(self) -> Outcome:
+        """The next of them."""
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome  # type: ignore[no-any-return]
+
+
+def firewalls(outcomes: Sequence[Any], *, missing: bool = False) -> Firewalls:
+    """Both together."""
+    return Firewalls(Table(missing), Rule(list(outcomes)))  # type: ignore[arg-type]
+
+
+KEPT, ADDED, NONE = (Outcome(found, Found.NO_CHAIN) for found in (Found.PRESENT, Found.ADDED, Found.NO_CHAIN))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "missing", "made"),
+    [(KEPT, False, False), (ADDED, False, True), (NONE, False, False), (KEPT, True, True), (ADDED, True, True)],
+)
+async def test_whether_something_had_to_be_put_there_is_told(outcome: Outcome, missing: bool, made: bool) -> None:
+    """Either of the two; that is drift, and counted."""
+    assert await firewalls([outcome], missing=missing).prepare() is made
+
+
+async def test_a_rule_that_cannot_be_kept_is_told_once_and_tried_again() -> None:
+    """No iptables, or somebody holds its lock: everything else goes on, and status says why."""
+    error = KernelError(16, step="iptables -I DOCKER-USER")
+    kept = firewalls([error, error, KEPT, error])
+    with structlog.testing.capture_logs() as lines:
+        reasons = []
+        for _ in range(4):
+            assert await kept.prepare() is False
+            reasons.append(kept.rule_error)
+            await trio.lowlevel.checkpoint()
+
+    assert reasons == [str(error), str(error), "", str(error)]
+    assert [line["log_level"] for line in lines] == ["warning", "warning"]
