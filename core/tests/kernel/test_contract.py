@@ -9,6 +9,7 @@ import trio
 from attrs import evolve, frozen
 
 from linkwright.errors import KernelError
+from linkwright.model import Handover
 from linkwright.model.mac import Mac
 from linkwright.plan.compare import changed
 from linkwright.plan.mark import Mark
@@ -16,21 +17,29 @@ from linkwright.plan.resources import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     FdbEntry,
+    Ifb,
+    Ipvlan,
+    IpvlanFlag,
+    IpvlanMode,
     Key,
     Link,
     Macvlan,
     MacvlanMode,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Sysctl,
     Veth,
+    Vlan,
     Vxlan,
 )
 from linkwright.plan.steps import Action, Step
-from linkwright.testkit.hosts import FakeHost, Host, link, real_host, told_of
+from linkwright.testkit.hosts import FakeHost, Host, RealHost, link, real_host, told_of
 
 MARK = Mark("default", "network1")
 OTHERS = Mark("other", "network1")
@@ -52,6 +61,13 @@ PARENT = Link("lwp0", Veth("lwp0p"), mark=MARK)
 CHILD = Link("lwm0", Macvlan("lwp0", MacvlanMode.BRIDGE), mac=M1, mark=MARK)
 V4, V6 = Address("lwb0", ip_interface("10.0.0.1/24")), Address("lwb0", ip_interface("fd00::1/64"))
 ROUTE = Route(ip_network("10.9.0.0/16"), via=ip_address("10.0.0.9"))
+QUEUE = Link("lwi0", Ifb(), mark=MARK)
+DOWNLOAD, UPLOAD = Shaper("lwv0", 10_000_000, 15_000), Shaper("lwi0", 12_345_678, 20_000)
+BACK = Redirect("lwv0", "lwi0")
+TAGGED = Link("lwp0.50", Vlan("lwp0", 50), mark=MARK)
+LAYERED = Link("lwl0", Ipvlan("lwp0", IpvlanMode.L3S, IpvlanFlag.VEPA), mark=MARK)
+FILTERING = Link("lwb0", Bridge(vlan_filtering=True, default_pvid=0), mark=MARK)
+MEMBER = BridgeVlan("lwv0", 10, pvid=True, untagged=True)
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.netns)])
@@ -90,6 +106,7 @@ class Kind:
     wish: Resource
     base: tuple[Resource, ...] = ()
     changes: tuple[Resource, ...] = ()
+    needs: str = ""  # a feature that a kernel may lack
 
 
 KINDS = {
@@ -107,6 +124,17 @@ KINDS = {
     ),
     "macvlan": Kind(CHILD, (PARENT,), (evolve(CHILD, mac=M2), evolve(CHILD, up=False))),
     "macvlan, private": Kind(evolve(CHILD, kind=Macvlan("lwp0", MacvlanMode.PRIVATE)), (PARENT,)),
+    "macvlan, with a long queue": Kind(
+        evolve(CHILD, kind=Macvlan("lwp0", bc_queue_len=2000)),
+        (PARENT,),
+        (evolve(CHILD, kind=Macvlan("lwp0", bc_queue_len=3000)),),
+    ),
+    "ifb": Kind(QUEUE, (), (evolve(QUEUE, mtu=1400, up=False),)),
+    "vlan": Kind(TAGGED, (PARENT,), (evolve(TAGGED, mtu=1400),), needs="vlan"),
+    "ipvlan": Kind(LAYERED, (PARENT,), (evolve(LAYERED, up=False),), needs="ipvlan"),
+    "bridge, filtering": Kind(
+        FILTERING, (), (evolve(FILTERING, kind=Bridge(vlan_filtering=False)),), needs="vlan_filtering"
+    ),
     "macvlan, passthru": Kind(Link("lwm0", Macvlan("lwp0", MacvlanMode.PASSTHRU), mark=MARK), (PARENT,)),
     "vxlan": Kind(TUNNEL, (), (evolve(TUNNEL, kind=evolve(VXLAN, learning=True)),)),
     "vxlan, IPv6": Kind(Link("lwx1", Vxlan(78, port=8472, local=ip_address("fd00::1")), mark=MARK)),
@@ -138,6 +166,20 @@ KINDS = {
         FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")), (TUNNEL, FdbEntry("lwx0", ZERO, ip_address("10.0.0.8")))
     ),
     "fdb, static": Kind(FdbEntry("lwv0", M2), (BRIDGE, PAIR)),
+    "bridge vlan": Kind(
+        MEMBER, (FILTERING, PAIR), (BridgeVlan("lwv0", 10), BridgeVlan("lwv0", 10, untagged=True)), "vlan_filtering"
+    ),
+    "bridge vlan, the bridge itself": Kind(
+        BridgeVlan("lwb0", 20, untagged=True, on_bridge=True), (FILTERING,), needs="vlan_filtering"
+    ),
+    "shaper": Kind(DOWNLOAD, (BRIDGE, PAIR), (Shaper("lwv0", 20_000_000, 15_000), Shaper("lwv0", 20_000_000, 30_000))),
+    "shaper, slow": Kind(Shaper("lwi0", 8_000, 1600), (QUEUE,)),
+    "shaper, past 32 bits": Kind(Shaper("lwi0", 100_000_000_000, 100_000_000), (QUEUE,)),
+    "redirect": Kind(
+        BACK,
+        (BRIDGE, PAIR, QUEUE, Link("lwi1", Ifb(), mark=MARK)),
+        (Redirect("lwv0", "lwi1"), Redirect("lwv0", "lwi0")),
+    ),
     "sysctl": Kind(
         Sysctl("net/ipv6/conf/lwb0/accept_ra", "0"), (BRIDGE,), (Sysctl("net/ipv6/conf/lwb0/accept_ra", "2"),)
     ),
@@ -145,11 +187,35 @@ KINDS = {
 }
 
 
+async def lacks(host: Host, kind: Kind) -> bool:
+    """Whether the real kernel cannot do this, and then refuses it in words that name what it lacks."""
+    if not kind.needs or not isinstance(host, RealHost) or kind.needs in (await host.kernel.host_facts()).features:
+        return False
+    before = await host.kernel.snapshot()
+    with pytest.raises(KernelError, match=LACKS[kind.needs]) as caught:
+        await host.kernel.apply(creates(*kind.base, kind.wish))
+    assert caught.value.code == errno.EOPNOTSUPP
+    assert before == await host.kernel.snapshot()
+    return True
+
+
+LACKS = {
+    "ipvlan": "the kernel has no ipvlan: modprobe ipvlan, or CONFIG_IPVLAN",
+    "vlan": "the kernel has no vlan: modprobe 8021q, or CONFIG_VLAN_8021Q",
+    "vlan_filtering": "the kernel has no bridge VLAN filtering: CONFIG_BRIDGE_VLAN_FILTERING",
+}
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 async def test_each_kind_is_made_as_wished_read_back_as_ours_changed_and_removed(host: Host, kind: Kind) -> None:
-    """What is asked for is there afterwards, by observe and by snapshot, and is ours; what is deleted is gone."""
+    """What is asked for is there afterwards, by observe and by snapshot, and is ours; what is deleted is gone.
+
+    What this kernel lacks (``FEATURES_THAT_MAY_BE_MISSING``) it refuses by name instead, and nothing is made.
+    """
     key = kind.wish.key
     await host.kernel.prepare()
+    if await lacks(host, kind):
+        return
     await host.kernel.apply(creates(*kind.base))
     before = await host.kernel.snapshot()
     await host.kernel.apply(creates(kind.wish))
@@ -195,6 +261,10 @@ EVERYTHING: tuple[Resource, ...] = (
     FdbEntry("lwx0", M1, ip_address("10.0.0.8")),
     FdbEntry("lwx0", ZERO, ip_address("10.0.0.8")),
     FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")),
+    QUEUE,
+    DOWNLOAD,
+    UPLOAD,
+    BACK,
     Element("bridges", ("lwb0",)),
 )
 
@@ -212,6 +282,10 @@ PLAN: tuple[Step, ...] = (
     *creates(Sysctl("net/ipv6/conf/lwb2/accept_ra", "0"), Address("lwb2", ip_interface("10.1.0.1/24"))),
     *creates(Route(ip_network("10.8.0.0/16"), link="lwb2"), Neighbour("lwb2", ip_address("10.1.0.7"), M1)),
     *creates(FdbEntry("lwx9", M1, ip_address("10.0.0.8")), FdbEntry("lwv2", M2)),
+    *creates(Link("lwi2", Ifb(), mark=MARK), Shaper("lwv2", 8_000_000, 10_000), Redirect("lwv2", "lwi2")),
+    Step(Action.CHANGE, Redirect("lwv0", "lwi2"), BACK),
+    Step(Action.CHANGE, evolve(DOWNLOAD, rate=9_000_000), DOWNLOAD),
+    *deletes(BACK, DOWNLOAD, QUEUE),
     *deletes(Address("lwp0", ip_interface("10.3.0.1/24")), CHILD, PAIR, BRIDGE, Element("bridges", ("lwb0",))),
 )
 
@@ -238,7 +312,7 @@ async def test_the_plan_itself_can_be_done(host: Host) -> None:
     await host.kernel.apply(creates(*EVERYTHING))
     await host.kernel.apply(PLAN)
     names = {key[1] for key in (await host.kernel.snapshot()).resources if key[0] == "link"}
-    assert {"lo", "lwb2", "lwp0", "lwp0p", "lwv2", "lwv2p", "lwx9"} == names
+    assert {"lo", "lwb2", "lwi2", "lwp0", "lwp0p", "lwv2", "lwv2p", "lwx9"} == names
 
 
 async def test_a_caller_cancelled_before_it_began_has_done_nothing(host: Host) -> None:
@@ -294,6 +368,10 @@ REFUSALS = {
         errno.EINVAL, Route(ip_network("10.9.0.0/16"), "lwb0", source=ip_address("10.3.3.3")), BRIDGE
     ),
     "neighbour without link": _refused(errno.ENODEV, Neighbour("lwb0", ip_address("10.0.0.7"), M1)),
+    "shaping without link": _refused(errno.ENODEV, DOWNLOAD),
+    "leading to no link": _refused(errno.ENODEV, BACK, BRIDGE, PAIR),
+    "VLAN of no port": _refused(errno.EOPNOTSUPP, BridgeVlan("lwp0", 10), PARENT),
+    "VLAN without link": _refused(errno.ENODEV, MEMBER),
     "no such setting": _refused(errno.ENOENT, Sysctl("net/ipv6/conf/lwb0/accept_ra", "0")),
     "change of what is not there": Refusal((), Step(Action.CHANGE, BRIDGE, BRIDGE), errno.ENODEV),
     "change to another kind": Refusal(
@@ -368,8 +446,8 @@ async def test_with_a_link_goes_what_lies_on_it_and_hangs_on_it(host: Host) -> N
     await host.kernel.apply(creates(*EVERYTHING))
     await host.kernel.apply(deletes(BRIDGE, PARENT))
     left = await host.kernel.snapshot()
-    stays = {resource.key for resource in EVERYTHING if getattr(resource, "link", None) == "lwx0"}
-    assert {PAIR.key, TUNNEL.key, Element("bridges", ("lwb0",)).key} | stays == left.ours
+    stays = {resource.key for resource in EVERYTHING if getattr(resource, "link", None) in {"lwx0", "lwv0", "lwi0"}}
+    assert {PAIR.key, TUNNEL.key, QUEUE.key, Element("bridges", ("lwb0",)).key} | stays == left.ours
     assert ("link", "lwp0p") not in left.resources
     assert getattr(left.resources[PAIR.key], "master", None) == ""
 
@@ -414,6 +492,24 @@ async def test_a_sandbox_is_alive_or_not(host: Host) -> None:
     assert await host.kernel.sandbox_alive("/run/netns/nosuch") is False
 
 
+async def test_a_link_is_handed_over_and_known_there_by_its_addresses(host: Host) -> None:
+    """It is gone from the host, and its other end stays; a sandbox that is none takes nothing, and has no addresses."""
+    await host.kernel.apply([Step(Action.CREATE, one) for one in (BRIDGE, PAIR)])
+    addresses = (ip_interface("10.0.0.2/24"),)
+    assert not await host.kernel.addresses_inside(host.sandbox) & {M2, addresses[0].ip}
+    for link_name, sandbox in (("lwv0p", "/run/netns/nosuch"), ("lwnone", host.sandbox)):
+        with pytest.raises(KernelError):
+            await host.kernel.hand_over(Handover(link_name, sandbox, mac=M2, addresses=addresses))
+
+    assert await host.kernel.hand_over(Handover("lwv0p", host.sandbox, mac=M2, addresses=addresses)) == "eth0"
+
+    assert await host.kernel.addresses_inside(host.sandbox) >= {M2, addresses[0].ip}
+    assert await link(host, "lwv0p") is None
+    assert await link(host, "lwv0") is not None
+    with pytest.raises(KernelError):
+        await host.kernel.addresses_inside("/run/netns/nosuch")
+
+
 async def test_the_boot_id_is_the_same_all_along(host: Host) -> None:
     """It names the boot, not the moment."""
     assert host.kernel.boot_id() == host.kernel.boot_id() != ""
@@ -432,6 +528,9 @@ async def test_the_boot_id_is_the_same_all_along(host: Host) -> None:
         ROUTE,
         FdbEntry("lwx0", M1, ip_address("10.0.0.8")),
         FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")),
+        QUEUE,
+        DOWNLOAD,
+        BACK,
     ],
     ids=lambda resource: " ".join(resource.key),
 )

@@ -1,5 +1,6 @@
 """Every message that we read: written by pyroute2, by our own encoder, and by nobody."""
 
+import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
@@ -7,31 +8,38 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from pyroute2.netlink.rtnl.br_vlan import br_vlan_msg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from linkwright.kernel import decode
+from linkwright.kernel import bridge_vlans, decode, traffic_control
 from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.encode import encode
 from linkwright.kernel.netlink import Message, frame, messages
 from linkwright.model.mac import Mac
+from linkwright.plan.compare import changed
 from linkwright.plan.mark import Mark
 from linkwright.plan.resources import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Existing,
     FdbEntry,
+    Ifb,
     Link,
     LinkKind,
     Macvlan,
     MacvlanMode,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Veth,
+    Vlan,
     Vxlan,
 )
 from linkwright.plan.steps import Action, Step
@@ -66,7 +74,22 @@ def link(
 
 
 KINDS: dict[str, tuple[list[Any], str, list[Any] | None, LinkKind]] = {
-    "bridge": ([], "bridge", [["IFLA_BR_MCAST_SNOOPING", 1]], Bridge(True)),
+    "bridge": ([], "bridge", [["IFLA_BR_MCAST_SNOOPING", 1]], Bridge(True, vlan_filtering=False)),
+    "bridge of a kernel that can filter": (
+        [],
+        "bridge",
+        [["IFLA_BR_MCAST_SNOOPING", 0], ["IFLA_BR_VLAN_FILTERING", 1], ["IFLA_BR_VLAN_DEFAULT_PVID", 7]],
+        Bridge(False, vlan_filtering=True, default_pvid=7),
+    ),
+    "ifb": ([], "ifb", None, Ifb()),
+    "vlan": ([["IFLA_LINK", 3]], "vlan", [["IFLA_VLAN_ID", 50]], Vlan("eth0", 50)),
+    "vlan, the parent elsewhere": (
+        [["IFLA_LINK", 3], ["IFLA_LINK_NETNSID", 0]],
+        "vlan",
+        [["IFLA_VLAN_ID", 50]],
+        Vlan("?", 50),
+    ),
+    "vlan of priorities only": ([["IFLA_LINK", 3]], "vlan", [["IFLA_VLAN_ID", 0]], Existing()),
     "veth": ([["IFLA_LINK", 3]], "veth", None, Veth("eth0")),
     "veth, the other end in a sandbox": ([["IFLA_LINK", 3], ["IFLA_LINK_NETNSID", 0]], "veth", None, Veth("?")),
     "macvlan": ([["IFLA_LINK", 3]], "macvlan", [["IFLA_MACVLAN_MODE", "vepa"]], Macvlan("eth0", MacvlanMode.VEPA)),
@@ -234,6 +257,8 @@ RESOURCES: some.SearchStrategy[Resource] = (
     | some.builds(Neighbour, LINKS, ADDRESSES, MACS)
     | some.builds(Neighbour, LINKS, ADDRESSES, some.none(), some.just(True))
     | some.builds(FdbEntry, LINKS, MACS, ADDRESSES)
+    | some.builds(Shaper, LINKS, some.integers(10**6, 10**12), some.integers(1500, 1 << 24))
+    | some.builds(Redirect, LINKS, LINKS)
 )
 
 
@@ -254,6 +279,10 @@ def _read(message: Message) -> Iterator[decode.Found | None]:
         yield decode.address(message, NAMES.get)
     elif message.type == rt.RTM_NEWNEIGH:
         yield decode.neighbour(message, NAMES.get)
+    elif message.type == rt.RTM_NEWQDISC:
+        yield traffic_control.shaper(message, NAMES.get)
+    elif message.type == rt.RTM_NEWTFILTER:
+        yield traffic_control.redirection(message, NAMES.get)
     else:
         row = decode.route(message)
         yield None if row is None else row.found(NAMES.get)
@@ -262,9 +291,75 @@ def _read(message: Message) -> Iterator[decode.Found | None]:
 @given(RESOURCES)
 def test_what_is_written_is_read_back_as_ours(resource: Resource) -> None:
     """A resource survives the way through the bytes, and carries our protocol where the kernel keeps one."""
-    (request,) = encode(Step(Action.CREATE, resource), Indexes())
+    *_, request = encode(Step(Action.CREATE, resource), Indexes())
     (message,) = messages(frame(request, 1))
     (found,) = _read(message)
     assert found is not None
-    assert resource == found.resource
-    assert found.protocol == (0 if isinstance(resource, FdbEntry) else rt.PROTOCOL)
+    assert frozenset() == changed(found.resource, resource)
+    assert resource.key == found.resource.key
+    assert found.protocol == (0 if isinstance(resource, FdbEntry | Shaper | Redirect) else rt.PROTOCOL)
+
+
+# --- VLANs of ports, which no kernel at hand has: as pyroute2 writes them -----------------------------------
+
+
+def vlans(*entries: list[Any], index: int = 5, kind: int = rt.RTM_NEWVLAN) -> list[Resource]:
+    """What we read of a message with these entries."""
+    attributes = [["BRIDGE_VLANDB_ENTRY", {"attrs": entry}] for entry in entries]
+    message = written(kind, br_vlan_msg, {"family": rt.AF_BRIDGE, "ifindex": index}, attributes)
+    return [found.resource for found in bridge_vlans.memberships(message, NAMES.get)]
+
+
+def entry(vid: int, flags: int = 0, *, last: int | None = None) -> list[Any]:
+    """One entry of a bridge's table."""
+    ends = [] if last is None else [["BRIDGE_VLANDB_ENTRY_RANGE", last]]
+    return [["BRIDGE_VLANDB_ENTRY_INFO", {"flags": flags, "vid": vid}], *ends, ["BRIDGE_VLANDB_ENTRY_STATE", 3]]
+
+
+def test_the_vlans_of_a_port_are_read_one_by_one() -> None:
+    """Several in one message, each with its flags; a range is the kernel's shorthand for neighbours that are alike."""
+    expected = [
+        BridgeVlan("lw0", 10, pvid=True, untagged=True),
+        *(BridgeVlan("lw0", vid, untagged=True) for vid in (20, 21, 22)),
+        BridgeVlan("lw0", 4094),
+    ]
+    assert expected == vlans(entry(10, 2 | 4), entry(20, 4, last=22), entry(4094))
+    assert expected[-1:] == vlans(entry(4094), kind=rt.RTM_DELVLAN)
+
+
+def test_settings_of_a_vlan_and_links_that_are_not_known_are_no_membership() -> None:
+    """The same message tells of a bridge's multicast in a VLAN; and a link may have gone since."""
+    assert vlans([["BRIDGE_VLANDB_ENTRY_STATE", 3]]) == []
+    assert vlans(entry(10), index=99) == []
+
+
+# --- what is not ours ----------------------------------------------------------------------------------------
+
+
+def test_qdiscs_and_filters_of_others_are_not_ours() -> None:
+    """Told apart by handle and preference: another's token bucket on the same link is another's."""
+    shaper, redirect = Shaper("lw0", 8_000_000, 10_000), Redirect("lw0", "eth0")
+    for resource, read, head in (
+        (shaper, traffic_control.shaper, {"handle": 0x8001 << 16}),
+        (shaper, traffic_control.shaper, {"parent": 0x10000}),
+        (redirect, traffic_control.redirection, {"info": 49152 << 16 | 0x300}),
+        (redirect, traffic_control.redirection, {"index": 99}),
+    ):
+        *_, request = encode(Step(Action.CREATE, resource), Indexes())
+        _, index, handle, parent, info = rt.TCMSG.unpack_from(request.body)
+        fields = {"index": index, "handle": handle, "parent": parent, "info": info} | head
+        body = rt.TCMSG.pack(0, *fields.values()) + request.body[rt.TCMSG.size :]
+        (message,) = messages(frame(request._replace(body=body), 1))
+        assert read(message, NAMES.get) is None
+
+
+def test_where_a_link_leads_that_has_gone_is_elsewhere() -> None:
+    """The kernel keeps the filter and forgets the link: so the difference to the wish is seen."""
+    for to in (0, 99):
+        *_, request = encode(Step(Action.CREATE, Redirect("lw0", "eth0")), Indexes())
+        mirred = rt.MIRRED.pack(0, 0, 4, 0, 0, 1, 3)
+        body = request.body.replace(mirred, mirred[:-4] + to.to_bytes(4, sys.byteorder))
+        (message,) = messages(frame(request._replace(body=body), 1))
+        found = traffic_control.redirection(message, NAMES.get)
+        assert found is not None
+        assert Redirect("lw0", "?") == found.resource

@@ -3,7 +3,7 @@
 import errno
 import math
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
@@ -17,7 +17,7 @@ from linkwright.kernel.linux import LinuxKernel
 from linkwright.model import LinkFact
 from linkwright.model.mac import Mac
 from linkwright.plan.mark import Mark
-from linkwright.plan.resources import Address, Bridge, Element, FdbEntry, Link, Resource, Veth, Vxlan
+from linkwright.plan.resources import Address, Bridge, Element, FdbEntry, Key, Link, Resource, Veth, Vxlan
 from linkwright.plan.steps import Action, KernelEvent, Step
 from linkwright.testkit.hosts import RealHost, link, real_host
 from linkwright.testkit.namespaces import Namespace
@@ -63,6 +63,10 @@ class Elements:
     async def elements(self) -> frozenset[Element]:
         """None."""
         return frozenset()
+
+    async def elements_of(self, keys: Iterable[Key]) -> frozenset[Element]:
+        """None, under any of *keys*."""
+        return frozenset(element for element in await self.elements() if element.key in keys)
 
 
 @asynccontextmanager
@@ -233,7 +237,7 @@ async def test_a_host_without_a_default_route_has_no_uplink(host: RealHost) -> N
     """Then there is nothing to derive an MTU from, and that is no error."""
     facts = await host.kernel.host_facts(["nosuch"])
     assert (facts.uplink, facts.addresses, facts.links) == (None, (), ())
-    assert {"bridge", "veth", "macvlan", "vxlan"} <= facts.features
+    assert {"bridge", "veth", "macvlan", "vxlan", "ifb", "tbf", "mirred"} <= facts.features
 
 
 @pytest.mark.netns
@@ -266,9 +270,11 @@ async def test_the_uplink_is_that_of_the_default_route_ipv4_before_ipv6(host: Re
 
 @pytest.mark.netns
 async def test_probing_features_makes_nothing(host: RealHost) -> None:
-    """Asking what the kernel can do leaves no link behind."""
+    """Asking what the kernel can do leaves no link, no qdisc and no action behind."""
+    shown = [host.namespace.run("tc", *words.split()) for words in ("qdisc show", "actions ls action mirred")]
     await host.kernel.host_facts()
     assert {("link", "lo")} == set((await host.kernel.snapshot()).resources)
+    assert shown == [host.namespace.run("tc", *words.split()) for words in ("qdisc show", "actions ls action mirred")]
 
 
 # --- figures -------------------------------------------------------------------------------------------------

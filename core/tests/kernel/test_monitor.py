@@ -16,7 +16,7 @@ from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink, open_events
 from linkwright.model.mac import Mac
 from linkwright.plan.mark import Mark
-from linkwright.plan.resources import Address, Bridge, Key, Link, Neighbour, Resource, Route, Veth
+from linkwright.plan.resources import Address, Bridge, Key, Link, Neighbour, Redirect, Resource, Route, Shaper, Veth
 from linkwright.plan.steps import Action, KernelEvent, Step
 from linkwright.testkit.hosts import RealHost, real_host, told_of
 from linkwright.testkit.namespaces import Namespace
@@ -63,6 +63,11 @@ TOLD: dict[str, tuple[str, set[Key]]] = {
     "a route over our bridge": ("ip route add 10.8.0.0/16 dev lwb0", {("route", "254", "10.8.0.0/16", "0")}),
     "a default route": ("ip route add default via 10.7.0.9", {("route", "254", "0.0.0.0/0", "0")}),
     "a route of our protocol": ("ip route add 10.8.0.0/16 dev ext0 proto 213", {("route", "254", "10.8.0.0/16", "0")}),
+    "a qdisc on a link of ours": ("tc qdisc add dev lwv0 root pfifo", {("shaper", "lwv0")}),
+    "a filter on a link of ours": (
+        "tc qdisc add dev lwv0 ingress && tc filter add dev lwv0 ingress u32 match u32 0 0 classid 1:",
+        {("redirect", "lwv0")},
+    ),
     "a static entry in our bridge": (
         "bridge fdb add 02:00:00:00:00:09 dev lwv0 master static",
         {("fdb", "lwv0", "02:00:00:00:00:09", "")},
@@ -81,6 +86,9 @@ async def test_what_concerns_us_is_told_by_its_keys(host: RealHost, command: str
 
 NOT_TOLD = {
     "what nobody wished of a link of ours": "ip link set lwv0 mtu 1300",
+    "a stranger's qdisc": "tc qdisc add dev ext0 root pfifo",
+    "a stranger's filter": "tc qdisc add dev ext0 ingress && "
+    "tc filter add dev ext0 ingress u32 match u32 0 0 classid 1:",
     "a stranger's route": "ip route add 10.9.0.0/16 dev ext0",
     "a neighbour found out": "ip neighbour replace 10.7.0.7 lladdr 02:00:00:00:00:07 dev ext0 nud reachable",
     "a stranger's neighbour": "ip neighbour add 10.7.0.7 lladdr 02:00:00:00:00:07 dev ext0 nud permanent",
@@ -110,6 +118,16 @@ async def test_what_we_delete_is_not_told_nor_what_goes_with_it(host: RealHost) 
     await host.kernel.apply([Step(Action.DELETE, PAIR, PAIR), Step(Action.DELETE, BRIDGE, BRIDGE)])
     assert await host.kernel.wait_swept()
     assert set() == {key for key in await told(host) if key not in {PAIR.key, ("link", "lwv0p"), BRIDGE.key}}
+
+
+async def test_how_we_shape_is_not_told_nor_that_we_look(host: RealHost) -> None:
+    """Traffic control says whose doing it was; the answer to a question for a qdisc is a notification to all."""
+    shaping = (Shaper("lwv0", 8_000_000, 10_000), Redirect("lwv0", "lwb0"))
+    await host.kernel.apply([Step(Action.CREATE, resource) for resource in shaping])
+    assert len((await host.kernel.observe(resource.key for resource in shaping)).resources) == len(shaping)
+    await host.kernel.apply([Step(Action.CHANGE, Redirect("lwv0", "lwv0p"), shaping[1])])
+    await host.kernel.apply([Step(Action.DELETE, resource, resource) for resource in shaping])
+    assert set() == await told(host)
 
 
 async def test_what_was_made_and_is_changed_by_a_stranger_is_news_again(host: RealHost) -> None:

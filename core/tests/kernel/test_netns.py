@@ -4,12 +4,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
-from linkwright.kernel.netns import is_alive, run_inside
+from linkwright.kernel.netns import appear, is_alive, run_inside
 from linkwright.testkit.namespaces import Namespace
 
 
@@ -78,6 +80,50 @@ async def test_a_cancelled_caller_leaves_and_the_function_runs_to_its_end() -> N
         assert scope.cancelled_caught
         release.set()
         assert await trio.to_thread.run_sync(ended.wait, 10)
+
+
+@pytest.mark.netns
+async def test_what_nobody_waits_for_any_more_is_regretted() -> None:
+    """A socket that was opened inside for a caller who has left is closed, not lost."""
+    began, release, regretted = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> str:
+        began.set()
+        release.wait(10)
+        return "made"
+
+    def regret(made: str) -> None:
+        assert made == "made"
+        regretted.set()
+
+    assert await run_inside("/proc/self/ns/net", lambda: "made", regret=regret) == "made"
+    assert not regretted.is_set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(run_inside, "/proc/self/ns/net", slow, regret=regret))
+        assert await trio.to_thread.run_sync(began.wait, 10)
+        nursery.cancel_scope.cancel()
+    release.set()
+    assert await trio.to_thread.run_sync(regretted.wait, 10)
+
+
+@pytest.mark.netns
+async def test_a_namespace_that_is_to_come_is_waited_for(namespace: Namespace, tmp_path: Path) -> None:
+    """An empty file in its place is not it."""
+    path = tmp_path / "sandbox"
+    path.touch()
+    appeared = trio.Event()
+
+    async def wait() -> None:
+        await appear(str(path))
+        appeared.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked(0.03)
+        assert not appeared.is_set()
+        path.unlink()
+        path.symlink_to(namespace.path)
+    assert appeared.is_set()
 
 
 @pytest.mark.netns

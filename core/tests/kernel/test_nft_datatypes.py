@@ -18,6 +18,12 @@ TEXTS = {
     "inet_proto": st.integers(0, 255).map(lambda number: TYPES["inet_proto"].decode(bytes([number]))),
     "inet_service": st.integers(0, 65535).map(str),
     "ifname": NAMES,
+    "integer": st.integers(0, 255).map(str),
+    "ether_type": st.integers(0, 65535).map(lambda number: TYPES["ether_type"].decode(number.to_bytes(2, "big"))),
+    "icmp_type": st.integers(0, 255).map(lambda number: TYPES["icmp_type"].decode(bytes([number]))),
+    "icmpv6_type": st.integers(0, 255).map(lambda number: TYPES["icmpv6_type"].decode(bytes([number]))),
+    "iface_index": st.integers(0, 2**32 - 1).map(str),
+    "fib_addrtype": st.sampled_from(["local", "1"]),
 }
 
 

@@ -1,17 +1,28 @@
 """The firewall service on the real kernel: what it puts there, keeps, replaces, refuses and undoes."""
 
 import errno
+import re
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from enum import IntEnum
+from typing import cast
 
 import pytest
 import trio
 from attrs import evolve
 
 from linkwright.errors import KernelError, Stopping, Unavailable
+from linkwright.kernel.netlink import Message
+from linkwright.kernel.netns import enter
 from linkwright.kernel.nftables.firewall import Firewall
+from linkwright.kernel.nftables.keeper import Keeper
+from linkwright.kernel.nftables.nfnetlink import Request
+from linkwright.kernel.nftables.numbers import Family
 from linkwright.kernel.nftables.table import Set, Table
-from linkwright.kernel.ruleset import render, ruleset
+from linkwright.kernel.nftables.text import render
+from linkwright.kernel.nftables.transport import Transport
+from linkwright.kernel.ruleset import ruleset
 from linkwright.plan.resources import Element, Link, Resource
 from linkwright.plan.steps import Action, Step, undo
 from linkwright.testkit.namespaces import Namespace
@@ -20,6 +31,9 @@ pytestmark = pytest.mark.netns
 
 LW0, LW1 = Element("bridges", ("lw0",)), Element("bridges", ("lw1",))
 PAIR = Element("siblings", ("lw0", "lw1"))
+PORT = Element("wildcard4", ("tcp", "8080"), ("10.0.0.2", "80"))
+#: Of the other table, that of family bridge.
+SENDER = Element("senders4", ("veth0", "10.0.0.2"))
 
 
 #: A table with a map like the one that published ports will live in.
@@ -40,6 +54,11 @@ def delete(*elements: Element) -> list[Step]:
     return [Step(Action.DELETE, element) for element in elements]
 
 
+def listed(namespace: Namespace) -> str:
+    """Our tables as nft shows them, with names for nothing. What nft lists first depends on which was made last."""
+    return "".join(namespace.run("nft", "-n", "list", "table", family, "linkwright") for family in ("inet", "bridge"))
+
+
 @pytest.fixture
 async def firewall(namespace: Namespace) -> AsyncIterator[Firewall]:
     """A firewall in a namespace of the test's own, with nothing there yet."""
@@ -50,19 +69,19 @@ async def firewall(namespace: Namespace) -> AsyncIterator[Firewall]:
 @pytest.fixture
 async def ports(namespace: Namespace) -> AsyncIterator[Firewall]:
     """A firewall whose table is the one with a map, made already."""
-    async with Firewall(PORTS, netns=namespace.path) as opened:
+    async with Firewall([PORTS], netns=namespace.path) as opened:
         await opened.prepare()
         yield opened
 
 
 async def test_the_table_is_made_once(namespace: Namespace, firewall: Firewall) -> None:
-    """Where nothing is, the table is put; where it is right already, nothing is done, elements or not."""
+    """Where nothing is, the tables are put; where they are right already, nothing is done, elements or not."""
     assert await firewall.verify() is False
     assert await firewall.prepare() is True
-    await firewall.apply(create(LW0))
+    await firewall.apply(create(LW0, SENDER))
     assert await firewall.prepare() is False
-    assert await firewall.elements() == {LW0}
-    assert namespace.run("nft", "list", "table", "inet", "linkwright") == render(ruleset(), [LW0])
+    assert await firewall.elements() == {LW0, SENDER}
+    assert namespace.run("nft", "list", "ruleset") == render(ruleset(), [LW0, SENDER])
 
 
 @pytest.mark.parametrize(
@@ -75,11 +94,17 @@ async def test_the_table_is_made_once(namespace: Namespace, firewall: Firewall) 
         "add rule inet linkwright permit accept",
         "add chain inet linkwright more",
         "add set inet linkwright more { type ifname; }",
-        "delete rule inet linkwright forward handle 12",
-        "replace rule inet linkwright forward handle 14 iifname . oifname != @siblings goto permit",
+        "delete rule inet linkwright {first}",
+        "replace rule inet linkwright {first} iifname . oifname != @siblings goto permit",
         "add table inet linkwright { flags dormant; }",
         "delete chain inet linkwright postrouting",
         "add chain inet linkwright forward { type filter hook forward priority filter - 10; policy drop; }",
+        "add counter inet linkwright more",
+        "add quota inet linkwright more { over 1 mbytes }",
+        "delete table bridge linkwright",
+        "flush chain bridge linkwright spoofed",
+        "add rule bridge linkwright check accept",
+        "add set bridge linkwright more { type ifname; }",
     ],
 )
 async def test_whatever_others_do_to_it_is_seen_and_put_right(
@@ -87,22 +112,24 @@ async def test_whatever_others_do_to_it_is_seen_and_put_right(
 ) -> None:
     """One rule or chain more, less or other, and the table is not right; preparing makes it exactly what it was."""
     await firewall.prepare()
-    before = namespace.run("nft", "-n", "list", "ruleset")
+    before = listed(namespace)
     if "delete chain" in command:
         namespace.run("nft", "flush chain inet linkwright postrouting")
-    namespace.run("nft", command)
+    rules = namespace.run("nft", "-a", "list", "chain", "inet", "linkwright", "from_ours")
+    (first, *_) = re.findall(r"goto permit # (handle \d+)", rules)
+    namespace.run("nft", command.replace("{first}", f"from_ours {first}"))
     assert await firewall.verify() is False
     assert await firewall.prepare() is True
-    assert before == namespace.run("nft", "-n", "list", "ruleset")
+    assert listed(namespace) == before
 
 
 async def test_replacing_a_table_keeps_the_elements(namespace: Namespace, firewall: Firewall) -> None:
     """A daemon of another version, or with other settings, takes over a live host without a gap in isolation."""
     await firewall.prepare()
-    await firewall.apply(create(LW0, LW1, PAIR))
+    await firewall.apply(create(LW0, LW1, PAIR, PORT, SENDER))
     async with Firewall(ruleset(guard=True, mark_bit=0x400), netns=namespace.path) as successor:
         assert await successor.prepare() is True
-        assert await successor.elements() == {LW0, LW1, PAIR}
+        assert await successor.elements() == {LW0, LW1, PAIR, PORT, SENDER}
         listed = namespace.run("nft", "list", "table", "inet", "linkwright")
         assert "0x00000400" in listed
         assert 'iifkind "bridge"' in listed
@@ -115,8 +142,9 @@ async def test_elements_of_a_set_of_another_type_are_not_kept(namespace: Namespa
         "nft", "add table inet linkwright { set bridges { type ipv4_addr; elements = { 192.0.2.1 } }; chain own { }; }"
     )
     assert await firewall.elements() == frozenset()
+    assert await firewall.elements_of([LW0.key]) == frozenset()
     assert await firewall.prepare() is True
-    assert namespace.run("nft", "list", "table", "inet", "linkwright") == render(ruleset())
+    assert namespace.run("nft", "list", "ruleset") == render(ruleset())
 
 
 async def test_other_tables_are_never_touched(namespace: Namespace, firewall: Firewall) -> None:
@@ -159,6 +187,95 @@ async def test_b_23_elements_go_into_a_table_made_anew(namespace: Namespace, fir
     await firewall.apply([*delete(LW1), *create(LW0)])
     assert await firewall.verify() is True
     assert await firewall.elements() == {LW0}
+
+
+async def test_both_tables_change_in_one_transaction(firewall: Firewall) -> None:
+    """What cannot be in one table is not done in the other either; what can, whole."""
+    await firewall.prepare()
+    await firewall.apply(create(PORT))
+    with pytest.raises(KernelError, match=r"add element inet linkwright wildcard4"):
+        await firewall.apply(create(SENDER, evolve(PORT, data=("10.0.0.9", "80"))))
+    assert await firewall.elements() == {PORT}
+    await firewall.apply([*create(SENDER, LW0), *delete(PORT)])
+    assert await firewall.elements() == {SENDER, LW0}
+
+
+async def test_elements_are_read_by_their_keys(firewall: Firewall, ports: Firewall) -> None:
+    """Of what is asked for that which is there, with its data, from either table; what cannot be there is not."""
+    await firewall.prepare()
+    await firewall.apply(create(LW0, LW1, PAIR, PORT, SENDER))
+    absent = [("element", "bridges", "lw9"), ("element", "wildcard4", "udp", "8080")]
+    impossible = [("element", "nonsense", "a"), ("element", "bridges", "a", "b"), ("link", "lw0")]
+    keys = [LW0.key, PAIR.key, PORT.key, SENDER.key, *absent, *impossible]
+    assert await firewall.elements_of(keys) == {LW0, PAIR, PORT, SENDER}
+    assert await firewall.elements_of([]) == frozenset()
+    await ports.apply(create(DNS))
+    assert await ports.elements_of([DNS.key, evolve(DNS, parts=("192.0.2.7", "udp", "53")).key]) == {DNS}
+
+
+async def test_reading_by_key_before_there_is_a_table_finds_nothing(firewall: Firewall) -> None:
+    """After a flush the elements are not there, which is no error."""
+    assert await firewall.elements_of([LW0.key, SENDER.key]) == frozenset()
+
+
+async def test_many_elements_are_read_by_key_without_reading_all(firewall: Firewall, namespace: Namespace) -> None:
+    """Any number of keys is answered and nothing is ever listed, so one port costs the same beside ten thousand."""
+    await firewall.prepare()
+    many = [evolve(PORT, parts=("tcp", str(port))) for port in range(1, 1001)]
+    await firewall.apply(create(*many))
+    with ThreadPoolExecutor(1) as pool:
+        transport = pool.submit(_WithoutDumps, namespace.path).result()
+        asked = [evolve(PORT, parts=("tcp", str(port))).key for port in range(500, 1500)]
+        assert Keeper(transport, ruleset()).elements_of(asked) == set(many[499:])
+        transport.close()
+
+
+class _WithoutDumps(Transport):
+    """A socket in another namespace that lists nothing."""
+
+    def __init__(self, path: str) -> None:
+        enter(path)
+        super().__init__()
+
+    def dump(self, request: Request) -> list[Message]:
+        raise AssertionError(f"asked for a list: {request}")
+
+
+class _NoFamily(IntEnum):
+    """A family that no kernel has tables for (NFPROTO_DECNET, gone since Linux 6.1)."""
+
+    DECNET = 12
+
+
+async def test_a_kernel_without_the_family_is_told_when_it_is_needed(namespace: Namespace) -> None:
+    """Without nf_tables for bridges all goes on but the spoof check, whose wish is refused in words."""
+    inet, bridge = ruleset()
+    unknown = evolve(bridge, family=cast("Family", _NoFamily.DECNET))
+    async with Firewall([inet, unknown], netns=namespace.path) as firewall:
+        assert await firewall.prepare() is True
+        assert await firewall.prepare() is False
+        assert await firewall.verify() is True
+        await firewall.apply([*create(LW0), *delete(SENDER)])
+        with pytest.raises(KernelError, match=r"senders4.*no nf_tables of family decnet.*spoof check") as caught:
+            await firewall.apply(create(LW1, SENDER))
+        assert caught.value.code == errno.EOPNOTSUPP
+        assert await firewall.elements() == {LW0}
+        assert await firewall.elements_of([LW0.key, SENDER.key]) == {LW0}
+        assert set(await firewall.drops()) == {"isolation", "loopback"}
+        await firewall.remove()
+    async with Firewall([inet, unknown], netns=namespace.path) as firewall:  # the wish comes before anything else
+        with pytest.raises(KernelError, match="spoof check"):
+            await firewall.apply(create(SENDER))
+
+
+async def test_drops_are_counted_from_zero_by_reason(namespace: Namespace, firewall: Firewall) -> None:
+    """Each reason is there from the start, the guard's only where it guards; without tables there is none."""
+    assert await firewall.drops() == {}
+    await firewall.prepare()
+    assert await firewall.drops() == {"isolation": 0, "loopback": 0, "spoof": 0}
+    async with Firewall(ruleset(guard=True), netns=namespace.path) as guarding:
+        await guarding.prepare()
+        assert await guarding.drops() == {"isolation": 0, "loopback": 0, "guard": 0, "spoof": 0}
 
 
 async def test_a_wrong_step_is_refused_before_anything_is_done(firewall: Firewall) -> None:

@@ -13,8 +13,9 @@ from linkwright.kernel.nftables import expressions, installed, messages
 from linkwright.kernel.nftables import nfnetlink as nf
 from linkwright.kernel.nftables.numbers import Kind, RuleAttribute
 from linkwright.kernel.nftables.table import Chain, Set, Table
+from linkwright.kernel.nftables.text import render
 from linkwright.kernel.nftables.transport import Transport
-from linkwright.kernel.ruleset import render, ruleset
+from linkwright.kernel.ruleset import ruleset
 from linkwright.plan.resources import Element
 from linkwright.testkit.namespaces import Namespace
 
@@ -78,34 +79,72 @@ def transport(namespace: Namespace) -> Iterator[Transport]:
     opened.close()
 
 
+#: An element for each set and map of our tables, of both families where there are two.
+EACH = (
+    Element("bridges", ("lw0",)),
+    Element("siblings", ("lw0", "lw0")),
+    Element("outward", ("lw0",)),
+    Element("hairpin", ("lw0", "lw0")),
+    Element("others", ("docker0",)),
+    Element("trusted", ("eth1", "lw0")),
+    *(Element(f"{name}{version}", ("lw0",)) for name in ("unprotected", "routed", "masquerade") for version in (4, 6)),
+    Element("open4", ("10.0.0.2", "tcp", "80")),
+    Element("open6", ("fd00::2", "sctp", "9")),
+    Element("source4", ("lw0",), ("192.0.2.7",)),
+    Element("source6", ("lw0",), ("2001:db8::7",)),
+    Element("published4", ("192.0.2.1", "udp", "53"), ("10.0.0.2", "5353")),
+    Element("published6", ("2001:db8::1", "tcp", "8080"), ("fd00::2", "80")),
+    Element("wildcard4", ("tcp", "8080"), ("10.0.0.2", "80")),
+    Element("wildcard6", ("udp", "53"), ("fd00::2", "5353")),
+    Element("checked", ("veth0",)),
+    Element("macs", ("veth0", "02:42:0a:00:00:02")),
+    Element("senders4", ("veth0", "10.0.0.2")),
+    Element("senders6", ("veth0", "fd00::2")),
+)
+
+
 @pytest.mark.parametrize("guard", [False, True])
 def test_what_we_install_nft_lists_as_we_print_it(namespace: Namespace, transport: Transport, guard: bool) -> None:
     """The text in the documentation is what an administrator sees on the host."""
-    table = ruleset("one-two", guard=guard)
-    assert transport.transact(list(messages.install(table))) == ()
-    assert namespace.run("nft", "list", "table", *table.label.split()) == render(table)
+    tables = ruleset("one-two", guard=guard)
+    for table in tables:
+        assert transport.transact(list(messages.install(table))) == ()
+    assert namespace.run("nft", "list", "ruleset") == render(tables)
 
 
 @pytest.mark.parametrize("guard", [False, True])
 def test_what_nft_installs_from_our_text_we_find_right(namespace: Namespace, transport: Transport, guard: bool) -> None:
-    """The same text through nft gives, expression by expression, what our own codec would have sent."""
-    table = ruleset(guard=guard)
-    elements = [Element("bridges", ("lw0",)), Element("siblings", ("lw0", "lw0"))]
-    namespace.run("nft", "-f", "-", stdin=render(table, elements))
-    assert installed.is_right(transport, table)
-    assert set(elements) == set(installed.elements(transport, table))
+    """The same text through nft gives, expression by expression, what our own codec would have sent.
+
+    So a host that saves its rules with ``nft list ruleset`` and loads them when it starts has ours as they were.
+    """
+    tables = ruleset(guard=guard)
+    namespace.run("nft", "-f", "-", stdin=render(tables, EACH))
+    assert all(installed.is_right(transport, table) for table in tables)
+    assert set(EACH) == {element for table in tables for element in installed.elements(transport, table)}
+
+
+def test_there_is_an_element_for_each_set_here() -> None:
+    """A new set of our tables gets its row above."""
+    assert {element.set for element in EACH} == {one.name for table in ruleset() for one in table.sets}
+
+
+def test_names_of_sets_are_unique_over_the_tables() -> None:
+    """An element names a set and no table."""
+    names = [one.name for table in ruleset() for one in table.sets]
+    assert len(names) == len(set(names))
 
 
 def test_elements_of_every_type_are_listed_as_we_print_them(namespace: Namespace, transport: Transport) -> None:
     """Sets, maps, concatenations and ranges that we add are those that nft shows."""
     requests = [*messages.install(TYPES), *(messages.new_element(TYPES, element) for element in MEMBERS)]
     assert transport.transact(requests) == ()
-    assert normal(namespace.run("nft", "list", "table", "inet", "types")) == normal(render(TYPES, MEMBERS))
+    assert normal(namespace.run("nft", "list", "table", "inet", "types")) == normal(render([TYPES], MEMBERS))
 
 
 def test_elements_of_every_type_that_nft_adds_we_read_back(namespace: Namespace, transport: Transport) -> None:
     """What nft makes of our text reads back as the same values, and can be deleted by our key."""
-    namespace.run("nft", "-f", "-", stdin=render(TYPES, MEMBERS))
+    namespace.run("nft", "-f", "-", stdin=render([TYPES], MEMBERS))
     assert set(MEMBERS) == set(installed.elements(transport, TYPES))
     assert transport.transact([messages.delete_element(TYPES, element) for element in MEMBERS]) == ()
     assert set() == set(installed.elements(transport, TYPES))

@@ -53,6 +53,9 @@ async def told(namespace: Namespace, events: trio.MemoryReceiveChannel[KernelEve
         "flush chain inet linkwright forward",
         "add chain inet linkwright theirs",
         "add set inet linkwright theirs { type ifname; }",
+        "delete table bridge linkwright",
+        "add rule bridge linkwright check accept",
+        "add counter bridge linkwright theirs",
     ],
 )
 async def test_b_23_each_transaction_of_others_on_our_table_is_one_event(
@@ -61,6 +64,7 @@ async def test_b_23_each_transaction_of_others_on_our_table_is_one_event(
     """Flushed, deleted or changed: one event, and preparing puts right what is wrong."""
     namespace.run("nft", command)
     assert await told(namespace, events) == [RULESET]
+    assert (firewall.told["ruleset"], firewall.told["docker-user"] > 0) == (1, True)  # for the counters of events
     await firewall.prepare()
     assert await firewall.verify() is True
 
@@ -93,6 +97,7 @@ async def test_other_tables_are_not_told(
     """Docker and others change their own tables all the time; that wakes nobody."""
     namespace.run("nft", "add table ip linkwright; add chain ip linkwright DOCKER-USER")
     namespace.run("nft", "add table inet linkwright_b; add chain inet linkwright_b forward")
+    namespace.run("nft", "add table bridge linkwright_b; add table bridge theirs")
     namespace.run("nft", "add table ip filter; add chain ip filter DOCKER; add rule ip filter DOCKER drop")
     namespace.run("nft", "flush chain ip filter DOCKER; delete table ip linkwright")
     assert await told(namespace, events) == []

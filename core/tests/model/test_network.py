@@ -68,7 +68,9 @@ def test_values_can_be_told_apart_and_kept_in_sets() -> None:
 @pytest.mark.parametrize(
     ("binding", "text"),
     [
-        (PortBinding(Protocol.TCP, 80), ":80/tcp"),
+        (PortBinding(Protocol.TCP, 80), "80/tcp"),
+        (PortBinding(Protocol.TCP, 80, ip_interface("127.0.0.1").ip), "127.0.0.1::80/tcp"),
+        (PortBinding(Protocol.TCP, 80, ip_interface("::1").ip, 8080, 8080), "[::1]:8080:80/tcp"),
         (PortBinding(Protocol.UDP, 53, host_port=5353), "5353:53/udp"),
         (PortBinding(Protocol.SCTP, 9, host_port=8000, host_port_end=8010), "8000-8010:9/sctp"),
         (PortBinding(Protocol.TCP, 80, ip_interface("127.0.0.1").ip, 8080, 8080), "127.0.0.1:8080:80/tcp"),

@@ -8,18 +8,26 @@ from linkwright.model import Mac
 from linkwright.plan import (
     Address,
     Bridge,
+    BridgeVlan,
     Element,
     Existing,
     FdbEntry,
     Hold,
+    Ifb,
+    Ipvlan,
+    IpvlanFlag,
+    IpvlanMode,
     Key,
     Link,
     Macvlan,
     MacvlanMode,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Sysctl,
     Veth,
+    Vlan,
     Vxlan,
     check,
 )
@@ -74,6 +82,37 @@ WRONG: list[tuple[list[Resource], list[str]]] = [
         [PARENT, Link("lwm1", PASSTHRU), Link("lwm2", PASSTHRU)],
         ["link lwm1: only one link can hold passthru eth0", "link lwm2: only one link can hold passthru eth0"],
     ),
+    (
+        [PARENT, Link("lwv1", Vlan("eth0", 7)), Link("lwv2", Vlan("eth0", 7))],
+        ["link lwv1: only one link can hold vid eth0 7", "link lwv2: only one link can hold vid eth0 7"],
+    ),
+    (
+        [PARENT, Link("lwl1", Ipvlan("eth0"), mac=Mac.derive("a"))],
+        ["link lwl1: an ipvlan link has its parent's hardware address"],
+    ),
+    (
+        [PARENT, Link("lwl1", Ipvlan("eth0")), Link("lwl2", Ipvlan("eth0", IpvlanMode.L3))],
+        ["link lwl2: all ipvlan links on eth0 have one mode and one flag"],
+    ),
+    (
+        [PARENT, Link("lwl1", Ipvlan("eth0", flag=IpvlanFlag.VEPA)), Link("lwl2", Ipvlan("eth0"))],
+        ["link lwl2: all ipvlan links on eth0 have one mode and one flag"],
+    ),
+    (
+        [BRIDGE, BridgeVlan("lwb1", 1, pvid=True), BridgeVlan("lwb1", 2, pvid=True)],
+        ["vlan lwb1 2: lwb1 puts what has no tag into one VLAN"],
+    ),
+    (
+        [Link("lwb1", Bridge(), mtu=9000), Shaper("lwb1", 10**7, 9017)],
+        ["shaper lwb1: no frame of lwb1 would ever leave: a burst of 9017 bytes holds none"],
+    ),
+    ([BRIDGE, Redirect("lwb1", "lwb1")], ["redirect lwb1: leads back to where it came from"]),
+    ([BRIDGE, Redirect("lwb1", "lwi1")], ["redirect lwb1: requires link lwi1, which nobody wishes for"]),
+    ([Shaper("lwb1", 10**7, 9000)], ["shaper lwb1: requires link lwb1, which nobody wishes for"]),
+    (
+        [Sysctl("net/ipv4/conf/eth0/route_localnet", "1")],
+        ["sysctl net/ipv4/conf/eth0/route_localnet: requires link eth0, which nobody wishes for"],
+    ),
 ]
 
 RIGHT: list[tuple[list[Resource], list[Key]]] = [
@@ -84,6 +123,15 @@ RIGHT: list[tuple[list[Resource], list[Key]]] = [
     ([Link("lwx1", Vxlan(7)), Link("lwx2", Vxlan(7, port=8472)), Link("lwx3", Vxlan(8))], []),
     ([Route(ip_network("10.0.0.0/24"), via=ip_address("192.0.2.1"))], []),
     ([Sysctl("net/ipv4/ip_forward", "1", hold=Hold.BORROW)], []),
+    ([Sysctl("net/ipv4/conf/all/forwarding", "1"), Sysctl("net/ipv4/conf/default/rp_filter", "2")], []),
+    ([PARENT, Link("eth0.7", Vlan("eth0", 7)), Link("lwv8", Vlan("eth0", 8))], []),
+    ([PARENT, Link("lwl1", Ipvlan("eth0")), Link("lwl2", Ipvlan("eth0"))], []),
+    ([PARENT, Link("eth1", up=None, hold=Hold.BORROW), Link("lwl1", Ipvlan("eth0")), Link("lwl2", Ipvlan("eth1"))], []),
+    ([BRIDGE, BridgeVlan("lwb1", 1, pvid=True), BridgeVlan("lwb1", 2)], []),
+    (
+        [Link("lwb1", Bridge(), mtu=9000), Link("lwi1", Ifb()), Shaper("lwb1", 10**7, 9018), Redirect("lwb1", "lwi1")],
+        [],
+    ),
     ([Element("m", ("a", "b")), Element("m", ("a", "c")), Element("n", ("a", "b"))], []),
 ]
 

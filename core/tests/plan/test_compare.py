@@ -9,6 +9,7 @@ from linkwright.model import Mac
 from linkwright.plan import (
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     Existing,
     FdbEntry,
@@ -17,7 +18,9 @@ from linkwright.plan import (
     Macvlan,
     MacvlanMode,
     Mark,
+    Redirect,
     Resource,
+    Shaper,
     Sysctl,
     Veth,
     Vxlan,
@@ -35,6 +38,8 @@ SEEN = Link(
     mark=Mark("default", "n"),
 )
 MOVED = FdbEntry("lwx1", Mac.derive("a"), ip_address("192.0.2.2"))
+
+_FILTERING = {"kind.vlan_filtering", "kind.default_pvid"}
 
 CASES: list[tuple[Resource, Resource, set[str], set[str]]] = [
     (SEEN, SEEN, set(), set()),
@@ -56,7 +61,17 @@ CASES: list[tuple[Resource, Resource, set[str], set[str]]] = [
     (Link("a", Macvlan("eth0")), Link("a", Macvlan("eth1")), {"kind.parent"}, {"kind.parent"}),
     (Link("a", Macvlan("x")), Link("a", Macvlan("x", MacvlanMode.VEPA)), {"kind.mode"}, {"kind.mode"}),
     (Sysctl("net/x", "0"), Sysctl("net/x", "1", before_up="lwb1", hold=Hold.BORROW), {"value"}, set()),
-    (Sysctl("net/x", "0"), Sysctl("net/x", "0", before_up="lwb1"), set(), set()),
+    (Sysctl("net/x", "0"), Sysctl("net/x", "0", before_up="lwb1", otherwise="1"), set(), set()),
+    (Link("a", Bridge(True, False, 1)), Link("a", Bridge(None, True, 0)), _FILTERING, set()),
+    (Link("a", Macvlan("x", bc_queue_len=1000)), Link("a", Macvlan("x")), set(), set()),
+    (Link("a", Macvlan("x", bc_queue_len=1000)), Link("a", Macvlan("x", bc_queue_len=9)), {"kind.bc_queue_len"}, set()),
+    (BridgeVlan("a", 7), BridgeVlan("a", 7, on_bridge=True), set(), set()),
+    (BridgeVlan("a", 7), BridgeVlan("a", 7, True, True), {"pvid", "untagged"}, set()),
+    (Redirect("a", "?"), Redirect("a", "b"), {"to"}, set()),
+    (Shaper("a", 8_000_000, 9000), Shaper("a", 9_000_000, 9000), {"rate"}, set()),
+    (Shaper("a", 8_000_000, 9000), Shaper("a", 8_000_007, 9001), set(), set()),  # the kernel keeps bytes and ticks
+    (Shaper("a", 8_000_000, 9000), Shaper("a", 8_000_008, 9010), {"rate", "burst"}, set()),
+    (Shaper("a", 8 * 10**10, 90_640), Shaper("a", 8 * 10**10, 90_000), set(), set()),  # a tick is 640 bytes long here
     (Element("m", ("a",), ("b",)), Element("m", ("a",), ("c",)), {"data"}, set()),
     (MOVED, evolve(MOVED, remote=ip_address("192.0.2.3")), {"remote"}, set()),
 ]

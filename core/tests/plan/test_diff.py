@@ -14,17 +14,21 @@ from linkwright.plan import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     FdbEntry,
     Hold,
+    Ifb,
     Link,
     Macvlan,
     MacvlanMode,
     Mark,
     Neighbour,
     Plan,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Sysctl,
     Veth,
     Vxlan,
@@ -49,6 +53,14 @@ ROUTE = Route(ip_network("10.2.0.0/24"), link="lwb1", via=ip_address("10.1.0.9")
 FORWARDING = Sysctl("net/ipv4/ip_forward", "1", hold=Hold.BORROW)
 PARENT = Link("eth0", up=None, hold=Hold.BORROW)
 CHILD = Link("lwm1", Macvlan("eth0"), up=False, lent=True)
+
+QUEUE = Link("lwi1", Ifb())
+SHAPED = [QUEUE, Shaper("lwh1", 8_000_000, 10_000), Shaper("lwi1", 8_000_000, 10_000), Redirect("lwh1", "lwi1")]
+PUBLISHED = Element("wildcard4", ("tcp", "80"), ("10.1.0.2", "80"))
+HERE = Element("published4", ("192.0.2.1", "tcp", "443"), ("10.1.0.2", "443"))
+LOCALNET = Sysctl("net/ipv4/conf/lwb1/route_localnet", "1", otherwise="0")
+TBF = "tbf rate 8000000bit burst 10000b latency 50ms"
+FILTER = "pref 27767 protocol all u32 match u32 0 0 action mirred egress redirect dev"
 
 STORIES: list[tuple[str, list[Resource], list[Resource], str]] = [
     ("nothing is there and nothing is wished", [], [], ""),
@@ -331,6 +343,86 @@ STORIES: list[tuple[str, list[Resource], list[Resource], str]] = [
         ip link del lwb1
         nft delete element inet linkwright bridges { lwb1 }
         """,
+    ),
+    (
+        "an endpoint that is shaped comes: its queue before what leads there, all before it has an address",
+        [BRIDGE],
+        [Address("lwh1", ip_interface("10.9.0.1/24")), *SHAPED, BRIDGE, VETH, BridgeVlan("lwh1", 7, True, True)],
+        f"""
+        ip link add lwh1 mtu 1500 master lwb1 up type veth peer name lwc1 mtu 1500 address 02:00:00:00:00:01
+        ip link add lwi1 up type ifb
+        tc qdisc replace dev lwh1 root handle 6c77: {TBF}
+        tc qdisc replace dev lwi1 root handle 6c77: {TBF}
+        tc qdisc replace dev lwh1 ingress
+        tc filter add dev lwh1 parent ffff: {FILTER} lwi1
+        bridge vlan add dev lwh1 vid 7 pvid untagged
+        ip addr add 10.9.0.1/24 dev lwh1
+        """,
+    ),
+    (
+        "an endpoint that is shaped goes: with its links goes what is on them",
+        [BRIDGE, VETH, *SHAPED],
+        [BRIDGE],
+        """
+        ip link del lwi1
+        ip link del lwh1
+        """,
+    ),
+    (
+        "an endpoint is shaped no longer: what leads to its queue goes first, for its link stays",
+        [BRIDGE, VETH, *SHAPED],
+        [BRIDGE, VETH],
+        """
+        tc qdisc del dev lwh1 ingress
+        tc qdisc del dev lwh1 root handle 6c77:
+        ip link del lwi1
+        """,
+    ),
+    (
+        "the queue was deleted: what led there leads nowhere, and has to be led anew",
+        [BRIDGE, VETH, SHAPED[1], Redirect("lwh1", "?")],
+        [BRIDGE, VETH, *SHAPED],
+        f"""
+        ip link add lwi1 up type ifb
+        tc qdisc replace dev lwi1 root handle 6c77: {TBF}
+        tc filter del dev lwh1 parent ffff: pref 27767 protocol all
+        tc qdisc replace dev lwh1 ingress
+        tc filter add dev lwh1 parent ffff: {FILTER} lwi1
+        """,
+    ),
+    (
+        "ports are published: what leads into the container comes when all else stands",
+        [],
+        [PUBLISHED, HERE, BRIDGE, GATEWAY, VETH, ROUTE, LOCALNET, KNOWN, Element("open4", ("10.1.0.2", "tcp", "80"))],
+        """
+        nft add element inet linkwright bridges { lwb1 }
+        nft add element inet linkwright open4 { 10.1.0.2 . tcp . 80 }
+        ip link add lwb1 mtu 1500 address 02:00:00:00:00:01 up type bridge
+        ip link set lwb1 alias "linkwright:default:n1"
+        ip link add lwh1 mtu 1500 master lwb1 up type veth peer name lwc1 mtu 1500 address 02:00:00:00:00:01
+        sysctl -w net.ipv4.conf.lwb1.route_localnet=1
+        ip addr add 10.1.0.1/24 dev lwb1
+        ip route add 10.2.0.0/24 via 10.1.0.9 dev lwb1
+        nft add element inet linkwright wildcard4 { tcp . 80 : 10.1.0.2 . 80 }
+        nft add element inet linkwright published4 { 192.0.2.1 . tcp . 443 : 10.1.0.2 . 443 }
+        """,
+    ),
+    (
+        "an endpoint with published ports goes: they first, its bridge stays and has its setting back",
+        [PUBLISHED, HERE, BRIDGE, GATEWAY, VETH, LOCALNET, KNOWN],
+        [BRIDGE, GATEWAY, KNOWN],
+        """
+        nft delete element inet linkwright published4 { 192.0.2.1 . tcp . 443 }
+        nft delete element inet linkwright wildcard4 { tcp . 80 }
+        sysctl -w net.ipv4.conf.lwb1.route_localnet=0
+        ip link del lwh1
+        """,
+    ),
+    (
+        "the bridge goes too: its setting goes with it",
+        [BRIDGE, LOCALNET],
+        [],
+        "ip link del lwb1",
     ),
 ]
 

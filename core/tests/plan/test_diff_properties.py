@@ -18,15 +18,19 @@ from linkwright.plan import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     FdbEntry,
     Hold,
+    Ifb,
     Key,
     Link,
     Macvlan,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Step,
     Sysctl,
     Veth,
@@ -38,7 +42,7 @@ from linkwright.plan import (
 from linkwright.plan.compare import changed
 
 BRIDGES = ["lwb1", "lwb2", "lwb3"]
-FALLS = (Address, Route, Neighbour, FdbEntry, Sysctl)
+FALLS = (Address, Route, Neighbour, FdbEntry, Sysctl, BridgeVlan, Shaper, Redirect)
 
 macs = st.sampled_from([Mac.derive(seed) for seed in "abc"])
 mtus = st.sampled_from([None, 1400, 1500])
@@ -67,8 +71,14 @@ def hosts(draw: st.DrawFn) -> dict[Key, Resource]:
     for name, vni in zip(draw(st.permutations(["lwx1", "lwx2"])), draw(st.sets(st.integers(1, 2))), strict=False):
         found.append(Link(name, Vxlan(vni), master=draw(masters), mtu=draw(mtus)))
     found += [Link(f"lwm{parent}", Macvlan(parent), up=False) for parent in bridges if draw(st.booleans())]
+    queues = draw(st.lists(st.sampled_from(["lwi1", "lwi2"]), unique=True))
+    found += [Link(name, Ifb(), up=draw(ups)) for name in queues]
     links = st.sampled_from([resource.key[1] for resource in found] or ["lo"])
+    if queues and bridges:
+        found += draw(st.lists(st.builds(Redirect, st.sampled_from(bridges), st.sampled_from(queues))))
     if found:
+        found += draw(st.lists(st.builds(Shaper, links, st.sampled_from([8_000_000, 16_000_000]), st.just(9000))))
+        found += draw(st.lists(st.builds(BridgeVlan, links, st.integers(1, 2), st.just(value=False), st.booleans())))
         found += draw(st.lists(st.builds(Address, links, addresses.map(ip_interface))))
         found += draw(st.lists(st.builds(Neighbour, links, addresses, macs)))
         found += draw(st.lists(st.builds(FdbEntry, links, macs | st.just(Mac(bytes(6))), addresses)))

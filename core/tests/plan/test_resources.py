@@ -14,27 +14,32 @@ from linkwright.plan import (
     Action,
     Address,
     Bridge,
+    BridgeVlan,
     Element,
     Existing,
     FdbEntry,
+    Ipvlan,
     Key,
     Link,
     Macvlan,
     MacvlanMode,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Snapshot,
     Step,
     Sysctl,
     Veth,
+    Vlan,
     Vxlan,
     Wishes,
     undo,
 )
 
 BAD_NAMES = ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-bytes-ab", "äääääääää"]
-MAKERS: list[Callable[[str], object]] = [Link, Veth, Macvlan]
+MAKERS: list[Callable[[str], object]] = [Link, Veth, Macvlan, Ipvlan, lambda name: Vlan(name, 1)]
 ZERO = Mac(bytes(6))
 BRIDGE = Link("lwb1", Bridge())
 
@@ -58,6 +63,55 @@ def test_a_segment_that_cannot_be_is_no_value(vni: int, port: int) -> None:
     """24 bits for the VNI, of which 0 is not used, and a UDP port."""
     with pytest.raises(ValueError, match=r"VNI|port"):
         Vxlan(vni, port)
+
+
+@pytest.mark.parametrize("vid", [0, -1, 4095, 10_000])
+def test_a_vlan_that_cannot_be_is_no_value(vid: int) -> None:
+    """0 is "no VLAN", 4095 is reserved; so is what a range ends with, and where it begins."""
+    for make in (lambda: Vlan("eth0", vid), lambda: BridgeVlan("a", vid), lambda: BridgeVlan("a", 7, last=vid)):
+        with pytest.raises(ValueError, match=r"VLAN|range"):
+            make()
+    with pytest.raises(ValueError, match="default_pvid"):
+        Bridge(default_pvid=vid or -1)
+
+
+def test_a_range_of_vlans_is_a_wish_for_each() -> None:
+    """So that ranges may overlap, and what the kernel has is compared one by one; one has no range."""
+    wishes = Wishes.of(BridgeVlan("a", 10, untagged=True, last=12), BridgeVlan("b", 7, pvid=True))
+    assert [wish.key for wish in wishes] == [
+        ("vlan", "a", "10"),
+        ("vlan", "a", "11"),
+        ("vlan", "a", "12"),
+        ("vlan", "b", "7"),
+    ]
+    assert next(iter(wishes)) == BridgeVlan("a", 10, untagged=True)
+    with pytest.raises(ValueError, match="into one VLAN, not into a range"):
+        BridgeVlan("a", 10, pvid=True, last=12)
+    with pytest.raises(ValueError, match="ends at 10 … 4094, not 9"):
+        BridgeVlan("a", 10, last=9)
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(0, 1500), (7, 1500), (8, 0), (8000, 1 << 32), (8000, 300_000)])
+def test_a_shaper_that_cannot_be_is_no_value(rate: int, burst: int) -> None:
+    """Less than a byte a second, no burst, more than 32 bits of bytes, or of ticks that it takes to earn them."""
+    with pytest.raises(ValueError, match=r"rate|burst"):
+        Shaper("a", rate, burst)
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [
+        ("net/ipv4/conf/lw0/route_localnet", "lw0"),
+        ("net/ipv6/neigh/eth0.50/proxy_delay", "eth0.50"),
+        ("net/ipv4/conf/all/forwarding", None),
+        ("net/ipv6/conf/default/accept_ra", None),
+        ("net/ipv4/ip_forward", None),
+        ("net/bridge/bridge-nf-call-iptables", None),
+    ],
+)
+def test_a_setting_knows_its_link(path: str, link: str | None) -> None:
+    """By its path; what is for all links, or for those to come, is the host's."""
+    assert link == Sysctl(path, "1").of_link
 
 
 SAME: list[tuple[Resource, Resource]] = [
@@ -107,6 +161,12 @@ NEEDS: list[tuple[Resource, tuple[Key, ...]]] = [
     (FdbEntry("a", ZERO), (("link", "a"),)),
     (Sysctl("net/x", "0", before_up="a"), (("link", "a"),)),
     (Sysctl("net/x", "0"), ()),
+    (Sysctl("net/ipv4/conf/a/route_localnet", "1"), (("link", "a"),)),
+    (BridgeVlan("a", 7), (("link", "a"),)),
+    (Shaper("a", 8000, 1600), (("link", "a"),)),
+    (Redirect("a", "b"), (("link", "a"), ("link", "b"))),
+    (Link("lwl1", Ipvlan("eth0")), (("link", "eth0"),)),
+    (Link("lwv1", Vlan("eth0", 7)), (("link", "eth0"),)),
     (Element("m", ("a",)), ()),
 ]
 
@@ -123,11 +183,13 @@ def test_what_a_thing_needs_first(resource: Resource, keys: tuple[Key, ...]) -> 
         (Link("lwx1", Vxlan(7, 8472)), ("vni", "7", "8472")),
         (Link("lwm1", Macvlan("eth0", MacvlanMode.PASSTHRU)), ("passthru", "eth0")),
         (Link("lwm1", Macvlan("eth0")), None),
+        (Link("lwv1", Vlan("eth0", 7)), ("vid", "eth0", "7")),
+        (Link("lwl1", Ipvlan("eth0")), None),
         (BRIDGE, None),
     ],
 )
 def test_what_only_one_link_can_hold(link: Link, held: Key | None) -> None:
-    """A VNI on a port, a parent in passthru."""
+    """A VNI on a port, a parent in passthru, a VLAN of a parent."""
     assert held == link.exclusive
 
 

@@ -21,18 +21,20 @@ from linkwright.kernel.netlink import Failure, Request
 from linkwright.kernel.reasons import explain, words
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink
-from linkwright.plan.resources import FdbEntry, Key, Link, Resource
+from linkwright.plan.resources import BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
 from linkwright.plan.steps import Action, Step
 
 #: How the kernel says that what is to be deleted is not there.
 _ABSENT = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL})
-#: The same for an entry of a bridge that the link is no longer a port of (rtnl_fdb_del).
-_ABSENT_FDB = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP}
+#: The same for what a link has as a port of a bridge, when it is none any more (rtnl_fdb_del, rtnl_bridge_dellink), and
+#: for a qdisc in whose place there is another (tc_get_qdisc).
+_LOOSELY_ABSENT = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP}
+_LOOSE = (FdbEntry, BridgeVlan, Shaper, Redirect)
 
 
 def is_absent(step: Step, failure: Failure) -> bool:
     """Whether *failure* only says that what *step* deletes is not there."""
-    absent = _ABSENT_FDB if isinstance(step.resource, FdbEntry) else _ABSENT
+    absent = _LOOSELY_ABSENT if isinstance(step.resource, _LOOSE) else _ABSENT
     return step.action is Action.DELETE and failure.code in absent
 
 

@@ -21,6 +21,10 @@ from linkwright.plan.resources import (
     BridgePort,
     Existing,
     FdbEntry,
+    Ifb,
+    Ipvlan,
+    IpvlanFlag,
+    IpvlanMode,
     Link,
     LinkKind,
     Macvlan,
@@ -29,17 +33,20 @@ from linkwright.plan.resources import (
     Resource,
     Route,
     Veth,
+    Vlan,
     Vxlan,
 )
 
 #: The name of the link with an index, None if it is not known.
 Names = Callable[[int], str | None]
 
-#: Stands for the name of a veth's peer, or a macvlan's parent, that is in another namespace.
+#: Stands for the name of a link that is in another namespace, or has gone: a veth's peer, a parent, where it leads to.
 ELSEWHERE = "?"
 
 _MAC_LENGTH = 6
 _MODES = {value: MacvlanMode(name) for name, value in rt.MACVLAN_MODE.items()}
+_LAYERS = {value: IpvlanMode(name) for name, value in rt.IPVLAN_MODE.items()}
+_IPVLAN_FLAGS = {value: IpvlanFlag(name) for name, value in rt.IPVLAN_FLAG.items()}
 _OCTETS = {rt.AF_INET: 4, rt.AF_INET6: 16}
 _PREFIX: dict[int, Callable[[tuple[bytes, int]], Prefix]] = {rt.AF_INET: IPv4Network, rt.AF_INET6: IPv6Network}
 _INTERFACE: dict[int, Callable[[tuple[bytes, int]], Interface]] = {
@@ -81,6 +88,16 @@ class LinkRow(NamedTuple):
             return _number(self.data, rt.IFLA_VXLAN_LINK)
         return 0 if self.kind == "veth" or self.elsewhere else self.lower
 
+    @property
+    def filters_vlans(self) -> bool:
+        """Whether it is a bridge whose ports are members of VLANs."""
+        return self.kind == "bridge" and bool(_number(self.data, rt.IFLA_BR_VLAN_FILTERING))
+
+    @property
+    def default_pvid(self) -> int:
+        """Of a bridge the VLAN that the kernel puts new ports into; 0 is none."""
+        return _number(self.data, rt.IFLA_BR_VLAN_DEFAULT_PVID) if self.kind == "bridge" else 0
+
     def link(self, names: Names) -> Link:
         """Return it as a value, with names instead of indexes; a master that is not known is none."""
         master = (names(self.master) or "") if self.master else ""
@@ -116,12 +133,22 @@ def _kind(row: LinkRow, names: Names) -> LinkKind:
     lower = ELSEWHERE if row.elsewhere or not row.lower else names(row.lower) or ELSEWHERE
     match row.kind:
         case "bridge":
-            return Bridge(bool(_number(row.data, rt.IFLA_BR_MCAST_SNOOPING)))
+            snooping, filtering = rt.IFLA_BR_MCAST_SNOOPING, rt.IFLA_BR_VLAN_FILTERING
+            pvid = row.default_pvid if rt.IFLA_BR_VLAN_DEFAULT_PVID in row.data else None
+            return Bridge(bool(_number(row.data, snooping)), bool(_number(row.data, filtering)), pvid)
         case "veth":
             return Veth(lower)
         case "macvlan":
             mode = _MODES.get(_number(row.data, rt.IFLA_MACVLAN_MODE), MacvlanMode.BRIDGE)
-            return Macvlan(lower, mode)
+            queue = row.data.get(rt.IFLA_MACVLAN_BC_QUEUE_LEN)
+            return Macvlan(lower, mode, None if queue is None else number(queue))
+        case "ipvlan":
+            flag = _IPVLAN_FLAGS.get(_number(row.data, rt.IFLA_IPVLAN_FLAGS), IpvlanFlag.BRIDGE)
+            return Ipvlan(lower, _LAYERS.get(_number(row.data, rt.IFLA_IPVLAN_MODE), IpvlanMode.L3), flag)
+        case "vlan" if vid := _number(row.data, rt.IFLA_VLAN_ID):  # a priority-tagged one, of VLAN 0, is not ours
+            return Vlan(lower, vid)
+        case "ifb":
+            return Ifb()
         case "vxlan" if vni := _number(row.data, rt.IFLA_VXLAN_ID):  # an "external" one has none: not of our making
             return _vxlan(row.data, vni, names)
     return Existing()

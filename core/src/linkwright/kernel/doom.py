@@ -61,7 +61,7 @@ class Doom:
         self._closing = False
         self._removed = self._sweeps = self._failures = 0
         self._ready = threading.Event()
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._main, name="linkwright-doom", daemon=True)
         self.port = 0  # of its socket, once it is open
 
@@ -112,7 +112,7 @@ class Doom:
         netlink: Rtnetlink | None = None
         try:
             netlink = self._begin()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is for whoever waits in `open`
             self._error = error
         self._ready.set()
         if netlink is None:

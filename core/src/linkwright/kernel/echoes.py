@@ -1,18 +1,19 @@
 """What we did ourselves, so that its echo among the kernel's events is known for one.
 
-The port id in an event tells our own work for IPv4 addresses, routes and neighbours. For links, forwarding entries and
-IPv6 addresses the kernel says 0 whoever it was (netdev_state_change, vxlan_fdb_notify, inet6_ifa_notify): there the
-event is compared with what was last asked for. A wrong guess costs one needless look, never a missed change.
+The port id in an event tells our own work for IPv4 addresses, routes, neighbours and traffic control. For links, VLANs
+of ports, forwarding entries and IPv6 addresses the kernel says 0 whoever it was (netdev_state_change, br_vlan_notify,
+vxlan_fdb_notify, inet6_ifa_notify): there the event is compared with what was last asked for. A wrong guess costs one
+needless look, never a missed change.
 """
 
 from collections.abc import Iterable, Sequence
 
 from linkwright.plan.compare import changed
-from linkwright.plan.resources import Element, Key, Link, Resource, Route, Sysctl, Veth
+from linkwright.plan.resources import Element, Key, Link, Redirect, Resource, Route, Shaper, Sysctl, Veth
 from linkwright.plan.steps import Action, Step
 
 #: Kinds of which the port id tells enough, or of which rtnetlink tells nothing.
-_TOLD_BY_PORT = frozenset({Route, Sysctl, Element})
+_TOLD_BY_PORT = frozenset({Route, Shaper, Redirect, Sysctl, Element})
 #: Keys deleted whose echo has not come, at most: of those gone already none will.
 _REMEMBERED = 50_000
 

@@ -1,6 +1,7 @@
 """From a step to netlink messages, by a table of resource kind and action. Pure: no socket, nothing looked up.
 
-Whole links are in ``encode_link``; here are the table and what lies on links.
+Whole links are in ``encode_link``, VLANs of ports in ``bridge_vlans``, shaping in ``traffic_control``; here are the
+table and all else that lies on links.
 """
 
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
-from linkwright.kernel import encode_link
+from linkwright.kernel import bridge_vlans, encode_link, traffic_control
 from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.encode_link import Indexes
 from linkwright.kernel.netlink import (
@@ -22,7 +23,17 @@ from linkwright.kernel.netlink import (
     u32,
 )
 from linkwright.model import Address as IPAddress
-from linkwright.plan.resources import Address, FdbEntry, Link, Neighbour, Resource, Route
+from linkwright.plan.resources import (
+    Address,
+    BridgeVlan,
+    FdbEntry,
+    Link,
+    Neighbour,
+    Redirect,
+    Resource,
+    Route,
+    Shaper,
+)
 from linkwright.plan.steps import Action, Step
 
 _NEW = NLM_F_CREATE | NLM_F_EXCL
@@ -140,4 +151,13 @@ _ENCODERS: dict[tuple[type[Resource], Action], _Encoder] = {
     (FdbEntry, Action.CREATE): _fdb(rt.RTM_NEWNEIGH, _PUT),
     (FdbEntry, Action.CHANGE): _fdb(rt.RTM_NEWNEIGH, _PUT),
     (FdbEntry, Action.DELETE): _fdb(rt.RTM_DELNEIGH, 0),
+    (BridgeVlan, Action.CREATE): bridge_vlans.join,
+    (BridgeVlan, Action.CHANGE): bridge_vlans.join,
+    (BridgeVlan, Action.DELETE): bridge_vlans.leave,
+    (Shaper, Action.CREATE): traffic_control.shape,
+    (Shaper, Action.CHANGE): traffic_control.shape,
+    (Shaper, Action.DELETE): traffic_control.unshape,
+    (Redirect, Action.CREATE): traffic_control.redirect,
+    (Redirect, Action.CHANGE): traffic_control.redirect_anew,
+    (Redirect, Action.DELETE): traffic_control.lead_nowhere,
 }

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from linkwright.kernel import rtnetlink as rt
-from linkwright.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, nested, text, u8, u32
-from linkwright.plan.resources import Bridge, BridgePort, Link, LinkKind, Macvlan, Veth, Vxlan
+from linkwright.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, nested, text, u8, u16, u32
+from linkwright.plan.resources import Bridge, BridgePort, Ifb, Ipvlan, Link, LinkKind, Macvlan, Veth, Vlan, Vxlan
 
 
 class Indexes(Protocol):
@@ -48,7 +48,7 @@ def create(link: Link, indexes: Indexes, _: int = 0) -> list[Request]:
         (later if isinstance(link.kind, Bridge) else parts).append(u32(rt.IFLA_MTU, link.mtu))
     parts += [attribute(rt.IFLA_ADDRESS, link.mac.octets)] if link.mac is not None else []
     parts += [u32(rt.IFLA_MASTER, master)] if master else []
-    parts += [u32(rt.IFLA_LINK, below)] if below and isinstance(link.kind, Macvlan) else []
+    parts += [u32(rt.IFLA_LINK, below)] if below and isinstance(link.kind, _ON_A_PARENT) else []
     build = _DATA.get(type(link.kind))
     if build is None:
         raise ValueError(f"{link.name!r} is of no kind that could be made")
@@ -71,8 +71,8 @@ def change(link: Link, was: Link | None, indexes: Indexes) -> list[Request]:
     if differs("master"):
         parts.append(u32(rt.IFLA_MASTER, indexes.of(link.master) if link.master else 0))
     parts += [text(rt.IFLA_IFALIAS, str(link.mark))] if differs("mark") else []
-    flags = _flags(link.kind, was.kind if was else None)
-    parts += [_info(link.kind, flags)] if flags else []
+    settings = _settings(link.kind, was.kind if was else None)
+    parts += [_info(link.kind, settings)] if settings else []
     up = link.up if differs("up") else None
     requests = [message(rt.RTM_NEWLINK, 0, index, *parts, up=up)] if parts or up is not None else []
     return requests + port(link.port, None if was is None or differs("master") else was.port, index)
@@ -82,20 +82,43 @@ def _info(kind: LinkKind, data: bytes) -> bytes:
     return nested(rt.IFLA_LINKINFO, text(rt.IFLA_INFO_KIND, kind.kind), nested(rt.IFLA_INFO_DATA, data))
 
 
-#: What of a kind is a flag that is on or off: the attribute's name, its number.
-_FLAGS: dict[type[LinkKind], tuple[tuple[str, int], ...]] = {
-    Bridge: (("multicast_snooping", rt.IFLA_BR_MCAST_SNOOPING),),
-    Vxlan: (("learning", rt.IFLA_VXLAN_LEARNING), ("proxy", rt.IFLA_VXLAN_PROXY)),
+#: Kinds whose parent is said outside of what is the kind's own.
+_ON_A_PARENT = (Macvlan, Ipvlan, Vlan)
+
+#: What of a kind can be changed: the attribute's name, its number, how it is written.
+_SETTINGS: dict[type[LinkKind], tuple[tuple[str, int, Callable[[int, int], bytes]], ...]] = {
+    Bridge: (
+        ("multicast_snooping", rt.IFLA_BR_MCAST_SNOOPING, u8),
+        ("vlan_filtering", rt.IFLA_BR_VLAN_FILTERING, u8),
+        ("default_pvid", rt.IFLA_BR_VLAN_DEFAULT_PVID, u16),
+    ),
+    Macvlan: (("bc_queue_len", rt.IFLA_MACVLAN_BC_QUEUE_LEN, u32),),
+    Vxlan: (("learning", rt.IFLA_VXLAN_LEARNING, u8), ("proxy", rt.IFLA_VXLAN_PROXY, u8)),
 }
 
 
-def _flags(kind: LinkKind, was: LinkKind | None) -> bytes:
-    wished = [(number, getattr(kind, name), getattr(was, name, None)) for name, number in _FLAGS.get(type(kind), ())]
-    return b"".join(u8(number, value) for number, value, had in wished if value is not None and value != had)
+def _settings(kind: LinkKind, was: LinkKind | None) -> bytes:
+    """Write what *kind* says and *was* has not."""
+    return b"".join(
+        write(number, value)
+        for name, number, write in _SETTINGS.get(type(kind), ())
+        if (value := getattr(kind, name)) is not None and value != getattr(was, name, None)
+    )
+
+
+def _settings_back(was: LinkKind, wish: LinkKind) -> bytes:
+    """Write what *was* has of that which *wish* says; the kernel may not even know the rest."""
+    wished = (one for one in _SETTINGS.get(type(wish), ()) if getattr(wish, one[0]) is not None)
+    said = [(number, getattr(was, name, None), write) for name, number, write in wished]
+    return b"".join(write(number, value) for number, value, write in said if value is not None)
 
 
 def _bridge(kind: Bridge, _: Link, __: Indexes, ___: int) -> bytes:
-    return _flags(kind, None)
+    return _settings(kind, None)
+
+
+def _ifb(_: Ifb, __: Link, ___: Indexes, ____: int) -> bytes:
+    return b""
 
 
 def _veth(kind: Veth, link: Link, indexes: Indexes, _: int) -> bytes:
@@ -106,7 +129,16 @@ def _veth(kind: Veth, link: Link, indexes: Indexes, _: int) -> bytes:
 
 
 def _macvlan(kind: Macvlan, _: Link, __: Indexes, ___: int) -> bytes:
-    return u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE[kind.mode.value])
+    return u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE[kind.mode.value]) + _settings(kind, None)
+
+
+def _ipvlan(kind: Ipvlan, _: Link, __: Indexes, ___: int) -> bytes:
+    mode, flag = rt.IPVLAN_MODE[kind.mode.value], rt.IPVLAN_FLAG[kind.flag.value]
+    return u16(rt.IFLA_IPVLAN_MODE, mode) + u16(rt.IFLA_IPVLAN_FLAGS, flag)
+
+
+def _vlan(kind: Vlan, _: Link, __: Indexes, ___: int) -> bytes:
+    return u16(rt.IFLA_VLAN_ID, kind.vid)
 
 
 def _vxlan(kind: Vxlan, _: Link, __: Indexes, below: int) -> bytes:
@@ -114,14 +146,17 @@ def _vxlan(kind: Vxlan, _: Link, __: Indexes, below: int) -> bytes:
     if kind.local is not None:
         local = {4: rt.IFLA_VXLAN_LOCAL, 6: rt.IFLA_VXLAN_LOCAL6}[kind.local.version]
         data += attribute(local, kind.local.packed)
-    return data + (u32(rt.IFLA_VXLAN_LINK, below) if below else b"") + _flags(kind, None)
+    return data + (u32(rt.IFLA_VXLAN_LINK, below) if below else b"") + _settings(kind, None)
 
 
 _DATA: dict[type[LinkKind], Callable[[Any, Link, Indexes, int], bytes]] = {
     Bridge: _bridge,
     Veth: _veth,
     Macvlan: _macvlan,
+    Ipvlan: _ipvlan,
+    Vlan: _vlan,
     Vxlan: _vxlan,
+    Ifb: _ifb,
 }
 
 
@@ -143,8 +178,8 @@ def restore(was: Link, wish: Link, indexes: Indexes) -> list[Request]:
         parts.append(u32(rt.IFLA_MASTER, indexes.of(was.master) if was.master else 0))
     if wish.mark is not None:  # an empty one takes it away
         parts.append(attribute(rt.IFLA_IFALIAS, str(was.mark).encode() if was.mark else b""))
-    flags = _flags(was.kind, None) if type(was.kind) is type(wish.kind) else b""
-    parts += [_info(was.kind, flags)] if flags else []
+    settings = _settings_back(was.kind, wish.kind)
+    parts += [_info(was.kind, settings)] if settings else []
     up = was.up if wish.up is not None else None
     return [message(rt.RTM_NEWLINK, 0, index, *parts, up=up), *port(was.port, None, index)]
 

@@ -33,9 +33,9 @@ def facts(netlink: Rtnetlink, reader: Reader, names: Iterable[str], features: fr
     by_name = {row.name: row for row in links.values()}
     uplink = _uplink(netlink, links)
     return HostFacts(
-        uplink=None if uplink is None else _fact(uplink),
+        uplink=None if uplink is None else _fact(uplink, reader, links),
         addresses=() if uplink is None else _addresses(netlink, uplink),
-        links=tuple(_fact(by_name[name]) for name in dict.fromkeys(names) if name in by_name),
+        links=tuple(_fact(by_name[name], reader, links) for name in dict.fromkeys(names) if name in by_name),
         features=features,
     )
 
@@ -69,5 +69,14 @@ def _addresses(netlink: Rtnetlink, link: LinkRow) -> tuple[Interface, ...]:
     return tuple(sorted((value for value in values if not value.ip.is_link_local), key=lambda value: value.version))
 
 
-def _fact(row: LinkRow) -> LinkFact:
-    return LinkFact(row.name, kind=row.kind, mtu=row.mtu, mac=str(row.mac or ""), up=row.up)
+def _fact(row: LinkRow, reader: Reader, links: Mapping[int, LinkRow]) -> LinkFact:
+    master = links.get(row.master)
+    return LinkFact(
+        row.name,
+        kind=row.kind,
+        mtu=row.mtu,
+        mac=str(row.mac or ""),
+        up=row.up,
+        ours=reader.is_marked(row.mark),
+        master=master.name if master is not None and master.kind != "vrf" else "",  # a VRF only routes
+    )

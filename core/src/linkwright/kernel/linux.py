@@ -3,7 +3,7 @@
 What each part does is in its own module; here is only who gets what, and in which thread it runs.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
@@ -16,19 +16,38 @@ from attrs import frozen
 from linkwright.errors import KernelError, Unavailable
 from linkwright.kernel import host
 from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel.announce import Announcer
+from linkwright.kernel.conntrack import Conntrack
 from linkwright.kernel.doom import LINGER, Doom
 from linkwright.kernel.echoes import Echoes
 from linkwright.kernel.features import probe
+from linkwright.kernel.following import raise_mtu_here
+from linkwright.kernel.lending import move
 from linkwright.kernel.live import live_addresses
 from linkwright.kernel.monitor import Monitor
-from linkwright.kernel.netns import is_alive
+from linkwright.kernel.neighbours import forget_holders
+from linkwright.kernel.netns import is_alive, run_inside
+from linkwright.kernel.rebuild import addresses_here, dress
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.sysctls import Sysctls
 from linkwright.kernel.transport import Rtnetlink, open_events
 from linkwright.kernel.worker import Worker
 from linkwright.kernel.writer import Applied, Writer
-from linkwright.model import HostFacts, Prefix
-from linkwright.plan.resources import Address, Element, FdbEntry, Key, Link, Neighbour, Resource, Route, Sysctl
+from linkwright.model import Announcement, Flows, Handover, HostFacts, Mac, Prefix
+from linkwright.plan.resources import (
+    Address,
+    BridgeVlan,
+    Element,
+    FdbEntry,
+    Key,
+    Link,
+    Neighbour,
+    Redirect,
+    Resource,
+    Route,
+    Shaper,
+    Sysctl,
+)
 from linkwright.plan.steps import KernelEvent, Snapshot, Step
 
 T = TypeVar("T")
@@ -44,6 +63,9 @@ _KIND: Mapping[type[Resource], str] = {
     Route: "route",
     Neighbour: "neighbour",
     FdbEntry: "fdb",
+    BridgeVlan: "vlan",
+    Shaper: "shaper",
+    Redirect: "redirect",
     Sysctl: "sysctl",
     Element: "element",
 }
@@ -60,6 +82,9 @@ class Elements(Protocol):
 
     async def elements(self) -> frozenset[Element]:
         """All elements there are."""
+
+    async def elements_of(self, keys: Iterable[Key]) -> frozenset[Element]:
+        """The elements under *keys* that are there, at a cost that does not depend on how many others there are."""
 
 
 @frozen
@@ -101,6 +126,8 @@ class LinuxKernel:
         self._protocol = protocol
         self._proc_sys = proc_sys
         self._worker = Worker("linkwright-rtnetlink", netns=netns)
+        self._conntrack = Conntrack(netns=netns)
+        self._announcer = Announcer(self._forget_holders)
         self._doom = Doom(instance, netns=netns, linger=linger)
         self._sysctls = Sysctls(proc_sys)
         self._echoes = Echoes()
@@ -110,36 +137,42 @@ class LinuxKernel:
     async def __aenter__(self) -> Self:
         """Start the threads, and remove what an earlier life condemned. Unavailable if they cannot work."""
         self._token = trio.lowlevel.current_trio_token()
-        async with AsyncExitStack() as stack:
-            self._worker.open()
-            stack.push_async_callback(self._worker.close, _CLOSE_SECONDS)
-            try:
-                self._netlink = await self._worker.do(Rtnetlink, regret=Rtnetlink.close)
-                stack.push_async_callback(self._worker.do, self._netlink.close)
-                await trio.to_thread.run_sync(self._doom.open)
-            except OSError as error:
-                raise Unavailable(f"could not open an rtnetlink socket: {error}") from error
-            stack.push_async_callback(trio.to_thread.run_sync, self._doom.close, _CLOSE_SECONDS)
-            self._reader = Reader(self._netlink, self._instance, self._protocol)
-            self._writer = Writer(
-                self._netlink,
-                self._reader,
-                self._doom,
-                sysctls=self._sysctls,
-                elements=self._set_elements,
-                protocol=self._protocol,
-            )
-            self._monitor = Monitor(
-                self._events,
-                opened=partial(self._worker.do, open_events),
-                links=partial(self._worker.do, self._reader.links),
-                instance=self._instance,
-                own_ports=(self._netlink.port, self._doom.port),
-                echoes=self._echoes,
-                protocol=self._protocol,
-            )
-            self._stack = stack.pop_all()
+        try:
+            await self._open(self._stack)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        self._worker.open()
+        stack.push_async_callback(self._worker.close, _CLOSE_SECONDS)
+        try:
+            self._netlink = await self._worker.do(Rtnetlink, regret=Rtnetlink.close)
+            stack.push_async_callback(self._worker.do, self._netlink.close)
+            await trio.to_thread.run_sync(self._doom.open)
+        except OSError as error:
+            raise Unavailable(f"could not open an rtnetlink socket: {error}") from error
+        stack.push_async_callback(trio.to_thread.run_sync, self._doom.close, _CLOSE_SECONDS)
+        await stack.enter_async_context(self._conntrack)
+        self._reader = Reader(self._netlink, self._instance, self._protocol)
+        self._writer = Writer(
+            self._netlink,
+            self._reader,
+            self._doom,
+            sysctls=self._sysctls,
+            elements=self._set_elements,
+            protocol=self._protocol,
+        )
+        self._monitor = Monitor(
+            self._events,
+            opened=partial(self._worker.do, open_events),
+            links=partial(self._worker.do, self._reader.links),
+            instance=self._instance,
+            own_ports=(self._netlink.port, self._doom.port),
+            echoes=self._echoes,
+            protocol=self._protocol,
+        )
 
     async def __aexit__(self, *_: object) -> None:
         """End: sweep what is condemned, finish what was begun, within a few seconds."""
@@ -166,12 +199,11 @@ class LinuxKernel:
         wanted = frozenset(keys)
         found: dict[Key, Resource] = {}
         ours: set[Key] = set()
-        if any(key[0] == "element" for key in wanted):
-            for element in await self._firewall.elements():
-                if element.key in wanted:
-                    found[element.key] = element
-                    ours.add(element.key)
-        rest = frozenset(key for key in wanted if key[0] != "element")
+        elements = frozenset(key for key in wanted if key[0] == "element")
+        if elements:
+            found.update({element.key: element for element in await self._firewall.elements_of(elements)})
+            ours.update(found)
+        rest = wanted - elements
         if rest:
             read = await self._do(partial(self._observe, rest), "read a few things")
             found.update(read.resources)
@@ -200,9 +232,33 @@ class LinuxKernel:
         """Whether there is a network namespace at path *key*."""
         return await trio.to_thread.run_sync(is_alive, key)
 
+    async def addresses_inside(self, key: str) -> frozenset[Mac | IPv4Address | IPv6Address]:
+        """Read the addresses, those of the hardware too, of the network namespace at path *key*."""
+        return await _reading(run_inside(key, addresses_here), f"look into {key}")
+
+    async def raise_mtu(
+        self, key: str, known_by: Collection[Mac | IPv4Address | IPv6Address], was: int, mtu: int
+    ) -> bool:
+        """Hand a parent's larger MTU on to its child in the network namespace at path *key*; see ``following``."""
+        work = partial(raise_mtu_here, frozenset(known_by), was, mtu)
+        return await _reading(run_inside(key, work), f"ip link set mtu {mtu} in {key}")
+
+    async def hand_over(self, handover: Handover) -> str:
+        """Move a link into a sandbox and dress it there; see ``rebuild``."""
+        await self._do(partial(move, handover.link, handover.sandbox), f"ip link set {handover.link} netns")
+        return await _reading(run_inside(handover.sandbox, partial(dress, handover)), f"enter {handover.sandbox}")
+
     def boot_id(self) -> str:
         """The kernel's boot id."""
         return host.boot_id()
+
+    async def forget_flows(self, flows: Sequence[Flows]) -> int:
+        """Delete the tracked connections of *flows* and nothing else; see ``conntrack``."""
+        return await self._conntrack.forget(flows)
+
+    async def announce(self, announcement: Announcement) -> bool:
+        """Tell the neighbours of a container where its addresses are now; see ``announce``."""
+        return await self._announcer.announce(announcement)
 
     # --- what a test or an operator asks ---
 
@@ -224,6 +280,9 @@ class LinuxKernel:
             overruns=self._monitor.overruns,
             receive_buffer=self._monitor.buffer,
         )
+
+    async def _forget_holders(self, announcement: Announcement) -> None:
+        await self._do(partial(forget_holders, self._netlink, announcement), "ip neigh show")
 
     # --- in the request thread ---
 
@@ -259,7 +318,12 @@ class LinuxKernel:
 
     async def _do(self, work: Callable[[], T], what: str) -> T:
         """Do *work*, which only reads, in the request thread."""
-        try:
-            return await self._worker.do(work)
-        except OSError as error:
-            raise KernelError(error.errno or 0, step=what, extack=error.strerror or "") from error
+        return await _reading(self._worker.do(work), what)
+
+
+async def _reading(work: Awaitable[T], what: str) -> T:
+    """Wait for *work*, which an OSError may end, and then *what* was not to be had."""
+    try:
+        return await work
+    except OSError as error:
+        raise KernelError(error.errno or 0, step=what, extack=error.strerror or "") from error

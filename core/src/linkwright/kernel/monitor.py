@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import trio
 
-from linkwright.kernel import decode
+from linkwright.kernel import bridge_vlans, decode
 from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel import traffic_control as tc
 from linkwright.kernel.condemn import is_doomed
 from linkwright.kernel.decode import LinkRow
 from linkwright.kernel.echoes import Echoes
@@ -171,6 +172,21 @@ class Monitor:
         if ours and not echo:
             yield found.resource.key
 
+    def _traffic_control(self, message: Message) -> Iterator[Key]:
+        index, incoming = tc.place(message)
+        known = self._known.get(index)
+        if known is not None and known.ours and self._name(index) is not None and not self._is_own(message):
+            yield ("redirect" if incoming else "shaper", known.link.name)
+
+    def _vlan(self, message: Message) -> Iterator[Key]:
+        _, index = rt.BR_VLAN_MSG.unpack_from(message.data, message.start)
+        known, new = self._known.get(index), message.type == rt.RTM_NEWVLAN
+        if known is None or not known.ours:
+            return
+        for found in bridge_vlans.memberships(message, self._name):
+            if not (self._echoes.is_made(found.resource) if new else not self._is_gone(found.resource.key)):
+                yield found.resource.key
+
     def _is_own(self, message: Message) -> bool:
         return message.port in self._own_ports
 
@@ -189,6 +205,12 @@ _LOOKS: dict[int, tuple[str, Callable[[Monitor, Message], Iterator[Key]]]] = {
     rt.RTM_DELROUTE: ("delroute", Monitor._route),  # noqa: SLF001
     rt.RTM_NEWNEIGH: ("newneigh", Monitor._neighbour),  # noqa: SLF001
     rt.RTM_DELNEIGH: ("delneigh", Monitor._neighbour),  # noqa: SLF001
+    rt.RTM_NEWQDISC: ("newqdisc", Monitor._traffic_control),  # noqa: SLF001
+    rt.RTM_DELQDISC: ("delqdisc", Monitor._traffic_control),  # noqa: SLF001
+    rt.RTM_NEWTFILTER: ("newtfilter", Monitor._traffic_control),  # noqa: SLF001
+    rt.RTM_DELTFILTER: ("deltfilter", Monitor._traffic_control),  # noqa: SLF001
+    rt.RTM_NEWVLAN: ("newvlan", Monitor._vlan),  # noqa: SLF001
+    rt.RTM_DELVLAN: ("delvlan", Monitor._vlan),  # noqa: SLF001
 }
 
 

@@ -18,7 +18,7 @@ _U8, _U16, _U32, _S32 = Struct("=B"), Struct("=H"), Struct("=I"), Struct("=i")
 
 # linux/netlink.h
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_ECHO = 0x1, 0x4, 0x8
 NLM_F_DUMP_INTR = 0x10
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200  # in an answer
 NLM_F_DUMP = 0x300  # in a get
@@ -76,6 +76,11 @@ def u8(kind: int, value: int) -> bytes:
     return attribute(kind, _U8.pack(value))
 
 
+def u16(kind: int, value: int) -> bytes:
+    """Return an attribute of two octets."""
+    return attribute(kind, _U16.pack(value))
+
+
 def u32(kind: int, value: int) -> bytes:
     """Return an attribute of four octets."""
     return attribute(kind, _U32.pack(value))
@@ -118,6 +123,16 @@ def attributes(data: bytes, start: int, end: int) -> dict[int, bytes]:
         found[kind & NLA_TYPE_MASK] = data[start + 4 : start + length]
         start += length + 3 & ~3
     return found
+
+
+def repeated(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the attributes between *start* and *end*, type and payload: some repeat one."""
+    while start + 4 <= end:
+        length, kind = ATTRIBUTE.unpack_from(data, start)
+        if length < 4 or start + length > end:  # noqa: PLR2004 - a header
+            return
+        yield kind & NLA_TYPE_MASK, data[start + 4 : start + length]
+        start += length + 3 & ~3
 
 
 def number(payload: bytes) -> int:

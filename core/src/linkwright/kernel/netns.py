@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+#: Seconds between looks for a namespace that is to come: an engine takes some 10 ms to make one.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a path from outside may be a FIFO
 
 
@@ -48,10 +50,22 @@ def is_alive(path: str) -> bool:
         os.close(descriptor)
 
 
-async def run_inside(path: str, function: Callable[[], T]) -> T:
+async def appear(path: str, limiter: trio.CapacityLimiter | None = None) -> None:
+    """Return when there is a network namespace at *path*; how long to wait for it is the caller's to say.
+
+    Nobody tells of one being mounted, short of watching all mounts of the host, so it is looked for: soon at first.
+    """
+    pause = _FIRST_PAUSE
+    while not await trio.to_thread.run_sync(is_alive, path, limiter=limiter):
+        await trio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def run_inside(path: str, function: Callable[[], T], *, regret: Callable[[T], object] | None = None) -> T:
     """Call *function* in a thread inside the network namespace at *path*. OSError if it cannot be entered.
 
-    The thread is made for it and thrown away (0.1 ms). A cancelled caller leaves; the function runs to its end.
+    The thread is made for it and thrown away (0.1 ms). A cancelled caller leaves; the function runs to its end, and
+    then *regret* is called with what it returned.
     """
     task, token = trio.lowlevel.current_task(), trio.lowlevel.current_trio_token()
     lock, waiting = threading.Lock(), [True]
@@ -67,6 +81,8 @@ async def run_inside(path: str, function: Callable[[], T]) -> T:
         if told:
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(trio.lowlevel.reschedule, task, result)
+        elif regret is not None and isinstance(result, outcome.Value):
+            regret(result.value)
 
     def abort(_: object) -> trio.lowlevel.Abort:
         with lock:

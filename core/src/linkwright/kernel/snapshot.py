@@ -6,23 +6,22 @@ what is doomed already is not there. A lent link is simply absent.
 
 import errno
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from attrs import frozen
 
-from linkwright.kernel import decode
+from linkwright.kernel import bridge_vlans, decode
 from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel import traffic_control as tc
 from linkwright.kernel.condemn import is_doomed
 from linkwright.kernel.decode import Found, LinkRow, Names
-from linkwright.kernel.netlink import Message, text, u32
+from linkwright.kernel.netlink import NLM_F_ECHO, Message, text, u32
 from linkwright.kernel.single import is_single, single
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.plan.mark import Mark
-from linkwright.plan.resources import Address, FdbEntry, Key, Link, Neighbour, Resource, Route
+from linkwright.plan.resources import BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
 from linkwright.plan.steps import Snapshot
-
-Lying = Address | Route | Neighbour | FdbEntry
 
 
 def _route(message: Message, names: Names) -> Found | None:
@@ -61,6 +60,9 @@ _SOURCES: dict[str, tuple[_Source, ...]] = {
     ),
     "fdb": (_Source(rt.RTM_GETNEIGH, _neighbours(rt.AF_BRIDGE), decode.neighbour),),
 }
+
+#: Kinds that the kernel knows nobody's name for: whose the link is, theirs they are.
+_OF_THEIR_LINK = (FdbEntry, BridgeVlan, Shaper, Redirect)
 
 #: Every link, without its counters.
 ALL_LINKS = rt.IFINFO.pack(rt.AF_UNSPEC, 0, 0, 0, 0) + u32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS)
@@ -107,7 +109,7 @@ class Reader:
         doomed = {index for index, row in every.items() if is_doomed(row.name)}
         rows = {index: row for index, row in every.items() if not doomed & {index, row.parent}}
         names = {index: row.name for index, row in rows.items()}
-        marks = {row.name: row.mark for row in rows.values()}
+        by_name = {row.name: row for row in rows.values()}
         resources: dict[Key, Resource] = {}
         ours: set[Key] = set()
         for row in rows.values():
@@ -115,14 +117,27 @@ class Reader:
             resources[link.key] = link
             if self.is_marked(row.mark):
                 ours.add(link.key)
-        for kind in _SOURCES:
-            for found in self._lying(kind, 0, names.get):
-                mine = self._is_ours(found, marks.get)
-                if mine or self.is_marked(marks.get(getattr(found.resource, "link", None) or "")):
-                    resources[found.resource.key] = found.resource
-                    if mine:
-                        ours.add(found.resource.key)
+        for found in self._all_lying(rows, names.get):
+            lies_on = by_name.get(getattr(found.resource, "link", None) or "")
+            mine = self._is_ours(found, lies_on, rows.get)
+            if mine or (lies_on is not None and self.is_marked(lies_on.mark)):
+                resources[found.resource.key] = found.resource
+                if mine:
+                    ours.add(found.resource.key)
         return Snapshot(resources, frozenset(ours))
+
+    def _all_lying(self, rows: Mapping[int, LinkRow], names: Names) -> Iterator[Found]:
+        """Yield what lies on all links; how fast they are and where they lead only of those of ours."""
+        for kind in _SOURCES:
+            yield from self._lying(kind, 0, names)
+        yield from self._memberships(0, names)
+        for message in self._dump(rt.RTM_GETQDISC, tc.ALL_QDISCS):
+            index, incoming = tc.place(message)
+            if index in rows and self.is_marked(rows[index].mark):
+                if incoming:
+                    yield from self._redirection(index, names)
+                elif (found := tc.shaper(message, names)) is not None:
+                    yield found
 
     def observe(self, keys: Iterable[Key]) -> Snapshot:
         """What is under *keys*: one filtered dump for each kind and link, so a thousand keys cost as much as one."""
@@ -139,7 +154,7 @@ class Reader:
         for found in self._found(wanted, rows):
             if found.resource.key in wanted:
                 resources[found.resource.key] = found.resource
-                if self._is_ours(found, rows.mark):
+                if self._is_ours(found, rows.by_name(getattr(found.resource, "link", None) or ""), rows.at):
                     ours.add(found.resource.key)
         return Snapshot(resources, frozenset(ours))
 
@@ -147,11 +162,13 @@ class Reader:
         """Yield what lies under *wanted*, and maybe more: one dump for a kind and link, or a few single questions."""
         groups: dict[tuple[str, str], list[Key]] = {}
         for key in wanted:
-            if key[0] in _SOURCES:
+            if key[0] in _SOURCES or key[0] in _ON_LINK:
                 groups.setdefault((key[0], "" if key[0] == "route" else key[1]), []).append(key)
         for (kind, name), keys in groups.items():
             on = rows.by_name(name) if name else None
-            if on is not None and len(keys) <= _FEW and all(is_single(key) for key in keys):
+            if kind in _ON_LINK:
+                yield from _ON_LINK[kind](self, on.ifindex, rows.name) if on is not None else ()
+            elif on is not None and len(keys) <= _FEW and all(is_single(key) for key in keys):
                 for key in keys:
                     yield from self._single(key, on.ifindex, rows.name)
             elif on is not None or not name:
@@ -164,35 +181,82 @@ class Reader:
             if found is not None:
                 yield found
 
-    def lying_on(self, row: LinkRow) -> list[tuple[Resource, int]]:
-        """All that lies on one link and would go with it, and by which protocol it was made."""
-        rows = _Rows(self)
-        found = [found for kind in _SOURCES for found in self._lying(kind, row.ifindex, rows.name)]
+    def lying_on(self, row: LinkRow, *, gone: bool = True) -> list[tuple[Resource, int]]:
+        """All that lies on one link and goes when that goes down and leaves its bridge, and the protocol of each.
+
+        With *gone* also what goes only with the link itself.
+        """
+        rows, index = _Rows(self), row.ifindex
+
+        def names(other: int) -> str | None:
+            return row.name if other == index else rows.name(other)
+
+        found = [found for kind in _SOURCES for found in self._lying(kind, index, names)]
+        if self._filters_vlans(row, rows):
+            found += self._memberships(index, names)
+        if gone:
+            found += [*self._shaper(index, names), *self._redirection(index, names)]
         return [(one.resource, one.protocol) for one in found if getattr(one.resource, "link", None) == row.name]
+
+    @staticmethod
+    def _filters_vlans(row: LinkRow, rows: "_Rows") -> bool:
+        bridge = rows.at(row.master) if row.master else row
+        return bridge is not None and bridge.filters_vlans
 
     def _lying(self, kind: str, index: int, names: Names) -> Iterator[Found]:
         for source in _SOURCES[kind]:
-            messages: list[Message] = []
-            try:
-                messages = self._netlink.dump(source.request, source.body(index))
-            except OSError as error:
-                if error.errno not in _NOTHING_THERE:
-                    raise
-            for message in messages:
+            for message in self._dump(source.request, source.body(index)):
                 found = source.decode(message, names)
                 if found is not None and not found.by_kernel:
                     yield found
+
+    def _dump(self, request: int, body: bytes) -> list[Message]:
+        try:
+            return self._netlink.dump(request, body)
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                raise
+            return []
+
+    def _shaper(self, index: int, names: Names) -> Iterator[Found]:
+        # The answer is a notification to all who listen, which comes to us if we ask for its echo (qdisc_notify).
+        message = self._netlink.get(rt.RTM_GETQDISC, tc.shaper_of(index), NLM_F_ECHO)
+        found = None if message is None else tc.shaper(message, names)
+        if found is not None:
+            yield found
+
+    def _redirection(self, index: int, names: Names) -> Iterator[Found]:
+        for message in self._dump(rt.RTM_GETTFILTER, tc.filters_of(index)):
+            found = tc.redirection(message, names)
+            if found is not None:
+                yield found
+
+    def _memberships(self, index: int, names: Names) -> Iterator[Found]:
+        for message in self._dump(rt.RTM_GETVLAN, bridge_vlans.members_of(index)):
+            yield from bridge_vlans.memberships(message, names)
 
     def is_marked(self, mark: Mark | None) -> bool:
         """Whether *mark* is of our instance."""
         return mark is not None and mark.instance == self._instance
 
-    def _is_ours(self, found: Found, marks: Callable[[str], Mark | None]) -> bool:
-        """By the protocol, unless it lies on another instance's link; forwarding entries keep none, so by the link."""
-        mark = marks(getattr(found.resource, "link", None) or "")
-        if isinstance(found.resource, FdbEntry):
+    def _is_ours(self, found: Found, lies_on: LinkRow | None, rows: Callable[[int], LinkRow | None]) -> bool:
+        """By the protocol, unless it lies on another instance's link; by the link, where the kernel keeps none."""
+        mark = None if lies_on is None else lies_on.mark
+        if isinstance(found.resource, BridgeVlan) and lies_on is not None:
+            bridge = rows(lies_on.master) if lies_on.master else lies_on
+            if bridge is not None and bridge.default_pvid == found.resource.vid:
+                return False  # the kernel's own doing
+        if isinstance(found.resource, _OF_THEIR_LINK):
             return self.is_marked(mark)
         return found.protocol == self._protocol and (mark is None or self.is_marked(mark))
+
+
+#: Kinds that are asked for link by link, and how.
+_ON_LINK: dict[str, Callable[[Reader, int, Names], Iterator[Found]]] = {
+    "shaper": Reader._shaper,  # noqa: SLF001 - the table belongs to the class
+    "redirect": Reader._redirection,  # noqa: SLF001
+    "vlan": Reader._memberships,  # noqa: SLF001
+}
 
 
 class _Rows:
@@ -202,8 +266,11 @@ class _Rows:
         self._reader = reader
         self._rows: dict[str, LinkRow | None] = {}
         self._names: dict[int, str | None] = {}
+        self._at: dict[int, LinkRow | None] = {}
 
     def by_name(self, name: str) -> LinkRow | None:
+        if not name:
+            return None
         if name not in self._rows:
             row = self._reader.link(name)
             self._rows[name] = row
@@ -219,6 +286,7 @@ class _Rows:
                 self._names[index] = None if is_doomed(name) else name
         return self._names[index]
 
-    def mark(self, name: str) -> Mark | None:
-        row = self.by_name(name) if name else None
-        return None if row is None else row.mark
+    def at(self, index: int) -> LinkRow | None:
+        if index not in self._at:
+            self._at[index] = self._reader.link_at(index)
+        return self._at[index]

@@ -79,8 +79,9 @@ def buffer_size(opened: socket.socket) -> int:
 class Rtnetlink:
     """One rtnetlink conversation. Not for use by two threads at once."""
 
-    def __init__(self) -> None:
-        self._socket = open_socket()
+    def __init__(self, protocol: int = rt.NETLINK_ROUTE) -> None:
+        """Open it; *protocol* may be another part of the kernel that answers in the same manner, as netfilter does."""
+        self._socket = open_socket(protocol)
         # Not settimeout(), which would poll before each call.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _ANSWER_TIMEOUT, 0))
         self._sequence = 0
@@ -149,10 +150,17 @@ class Rtnetlink:
             found.append(message)
         return found, interrupted
 
-    def get(self, kind: int, body: bytes) -> Message | None:
+    def walk(self, kind: int, body: bytes) -> Iterator[Message]:
+        """Yield the objects of a get request as they come, for tables too large to hold; ``dump`` otherwise."""
+        for message in self._answers(Request(kind, NLM_F_DUMP, body)):
+            if message.type == NLMSG_DONE:
+                return
+            yield message
+
+    def get(self, kind: int, body: bytes, flags: int = 0) -> Message | None:
         """Return the one object that a get request names; None if it is not there. OSError if the kernel refuses."""
         try:
-            return next(self._answers(Request(kind, 0, body)))
+            return next(self._answers(Request(kind, flags, body)))
         except OSError as error:
             if error.errno in _ABSENT:
                 return None

@@ -117,21 +117,28 @@ class Writer:
         return problems
 
     def _at_stake(self, steps: Iterable[Step]) -> list[tuple[Resource, int]]:
-        """What may fall with links that are to go or to go down: on them, and on the bridge that they are ports of."""
-        rows: dict[int, LinkRow] = {}
+        """What may fall with links that go, go down or leave: on them, and on the bridge that they are ports of."""
+        rows: dict[int, tuple[LinkRow, bool]] = {}
         for step in steps:
             link = step.resource
-            if isinstance(link, Link) and (step.action is Action.DELETE or link.up is False):
-                row = self._reader.link(link.name) if step.action is not Action.CREATE else None
-                master = self._reader.link_at(row.master) if row is not None and row.master else None
-                rows.update((one.ifindex, one) for one in (master, row) if one is not None)
-        return [lying for row in rows.values() for lying in self._reader.lying_on(row)]
+            row = self._reader.link(link.name) if isinstance(link, Link) and _may_cost(step, link) else None
+            if row is None or not isinstance(link, Link):
+                continue
+            master = self._reader.link_at(row.master) if row.master else None
+            if master is not None:
+                rows.setdefault(master.ifindex, (master, False))
+            at_once = link.exclusive is not None or not self._reader.is_marked(row.mark)
+            rows[row.ifindex] = (row, step.action is Action.DELETE and at_once)
+        return [lying for row, gone in rows.values() for lying in self._reader.lying_on(row, gone=gone)]
 
     # --- one kind of steps each ---
 
     def set_elements(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
         """Steps on firewall elements: one transaction of nftables, which is all or none by itself."""
-        self._elements(steps)
+        try:
+            self._elements(steps)
+        except ValueError as error:  # a driver's wish that no set can hold
+            raise KernelError(errno.EINVAL, step=words(steps[0]), extack=str(error)) from error
         applied.ways_back.append(partial(self._elements, undo(steps)))
 
     def set_sysctls(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:
@@ -188,6 +195,13 @@ class Writer:
                 errno.EOPNOTSUPP, step=words(Step(Action.CREATE, link)), extack="its other end was in another namespace"
             )
         Batch(self._netlink, self._reader, self._protocol).run([Step(Action.CREATE, link)])
+
+
+def _may_cost(step: Step, link: Link) -> bool:
+    """Whether something that lies on *link* may be gone after *step*."""
+    if step.action is not Action.CHANGE:
+        return step.action is Action.DELETE
+    return link.up is False or (link.master is not None and link.master != getattr(step.before, "master", None))
 
 
 _Lane = Callable[[Writer, list[Step], Sequence[Step], Applied], None]

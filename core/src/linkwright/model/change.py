@@ -7,15 +7,20 @@ from attrs import frozen
 
 from linkwright.model.address import Lease, Pool
 from linkwright.model.endpoint import Endpoint
-from linkwright.model.network import Network, StoredNetwork
+from linkwright.model.found import FoundBefore
+from linkwright.model.network import StoredNetwork
 
-Record = StoredNetwork | Endpoint | Pool | Lease
-RecordKind = type[Network] | type[Endpoint] | type[Pool] | type[Lease]  # type: ignore[type-arg]
+Record = StoredNetwork | Endpoint | Pool | Lease | FoundBefore
 
 
 def key_of(record: Record) -> str:
     """Return what names *record* among its kind; putting a record replaces the one with the same key."""
-    return f"{record.pool} {record.address}" if isinstance(record, Lease) else record.id
+    match record:
+        case Lease(pool=pool, address=address):
+            return f"{pool} {address}"
+        case FoundBefore(key=key):
+            return key
+    return record.id
 
 
 @frozen

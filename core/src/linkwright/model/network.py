@@ -28,13 +28,15 @@ class Subnet:
 
 @frozen
 class LinkFact:
-    """What a driver may know of a link that it named: one on the host that is not ours."""
+    """What a driver may know of a link on the host that it named."""
 
     name: str
     kind: str = ""  # the rtnetlink kind: "bridge", "vlan", … and "" for hardware
     mtu: int = 1500
     mac: str = ""
     up: bool = True
+    ours: bool = False  # made by this linkwright
+    master: str = ""  # the bridge, or bond, that it is a port of and that takes its packets
 
 
 @frozen

@@ -34,7 +34,9 @@ class PortBinding:
 
     def __str__(self) -> str:
         host = "" if self.host_address is None else f"{self.host_address}:"
+        if self.host_address is not None and self.host_address.version == 6:  # noqa: PLR2004 - as in a URL
+            host = f"[{self.host_address}]:"
         chosen = str(self.host_port) if self.host_port else ""
         if self.host_port_end > self.host_port > 0:
             chosen += f"-{self.host_port_end}"
-        return f"{host}{chosen}:{self.port}/{self.protocol}"
+        return f"{host}{chosen}{':' if host or chosen else ''}{self.port}/{self.protocol}"

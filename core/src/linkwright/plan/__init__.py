@@ -1,28 +1,37 @@
 """What the host must have, the difference to what it has, and how to say it. No I/O, no clock."""
 
-from linkwright.plan.check import Note, check
+from linkwright.plan.borrow import as_found, found_attributes, found_resource
+from linkwright.plan.check import PREFIX, Note, check
 from linkwright.plan.diff import Plan, Problem, diff
-from linkwright.plan.mark import Mark, valid_instance
+from linkwright.plan.mark import SHARED, Mark, valid_instance
 from linkwright.plan.render import render, render_all
 from linkwright.plan.resources import (
     NAME_LENGTH,
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     Existing,
     FdbEntry,
     Hold,
+    Ifb,
+    Ipvlan,
+    IpvlanFlag,
+    IpvlanMode,
     Key,
     Link,
     LinkKind,
     Macvlan,
     MacvlanMode,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Sysctl,
     Veth,
+    Vlan,
     Vxlan,
 )
 from linkwright.plan.steps import Action, Snapshot, Step, undo
@@ -30,14 +39,21 @@ from linkwright.plan.wishes import Wishes
 
 __all__ = [
     "NAME_LENGTH",
+    "PREFIX",
+    "SHARED",
     "Action",
     "Address",
     "Bridge",
     "BridgePort",
+    "BridgeVlan",
     "Element",
     "Existing",
     "FdbEntry",
     "Hold",
+    "Ifb",
+    "Ipvlan",
+    "IpvlanFlag",
+    "IpvlanMode",
     "Key",
     "Link",
     "LinkKind",
@@ -48,16 +64,22 @@ __all__ = [
     "Note",
     "Plan",
     "Problem",
+    "Redirect",
     "Resource",
     "Route",
+    "Shaper",
     "Snapshot",
     "Step",
     "Sysctl",
     "Veth",
+    "Vlan",
     "Vxlan",
     "Wishes",
+    "as_found",
     "check",
     "diff",
+    "found_attributes",
+    "found_resource",
     "render",
     "render_all",
     "undo",

@@ -2,10 +2,11 @@
 
 import attrs
 
-from linkwright.plan.resources import Existing, Link, LinkKind, Resource, Veth
+from linkwright.plan.resources import Existing, Link, LinkKind, Resource, Shaper, Veth
+from linkwright.plan.shaping import earned
 
-#: Attributes that say how we hold a thing, not what it is.
-_NOT_COMPARED = {"hold", "lent", "before_up"}
+#: Attributes that say how we hold a thing or how to name it, not what it is.
+_NOT_COMPARED = {"hold", "lent", "shared", "before_up", "otherwise", "on_bridge"}
 
 #: A veth's peer may be in a sandbox, under another name: only its making names it.
 _MADE_ONCE: dict[type, set[str]] = {Veth: {"peer", "peer_mac"}}
@@ -26,7 +27,7 @@ def changed(actual: Resource, wanted: Resource) -> frozenset[str]:
             names |= _kind_changed(actual.kind, wanted.kind)
         elif name == "port" and isinstance(actual, Link):
             names |= _port_changed(actual.port, value)
-        else:
+        elif not (isinstance(wanted, Shaper) and isinstance(actual, Shaper) and _shapes_alike(name, actual, wanted)):
             names.add(name)
     return frozenset(names)
 
@@ -49,6 +50,13 @@ def _kind_changed(actual: LinkKind, wanted: LinkKind) -> set[str]:
 def _port_changed(actual: object, wanted: object) -> set[str]:
     wished = {name: value for name, value in attrs.asdict(wanted).items() if value is not None}  # type: ignore[arg-type]
     return {"port"} if any(getattr(actual, name, None) != value for name, value in wished.items()) else set()
+
+
+def _shapes_alike(name: str, actual: Shaper, wanted: Shaper) -> bool:
+    """Whether the kernel keeps the same: a rate in whole bytes a second, a burst as the ticks it takes to earn it."""
+    if name == "rate":
+        return actual.rate // 8 == wanted.rate // 8
+    return name == "burst" and abs(actual.burst - wanted.burst) <= 1 + 2 * earned(wanted.rate, 1)
 
 
 def fixed(resource: Resource, names: frozenset[str]) -> frozenset[str]:

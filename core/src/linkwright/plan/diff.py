@@ -3,40 +3,59 @@
 Rule 1: pure, and no meaningful choice is left to whoever does the steps.
 Rule 2: the order is a table (``RANK``), with these reasons:
 
-- elements that deny or classify come before a link that they judge, and go after it;
+- elements that deny or classify come before a link that they judge, and go after it; those that lead new connections
+  into a container come when all else stands, and go first;
 - a link is made before what lies on it; a master or parent before its ports and children;
+- which VLANs a port is a member of, and how fast it is, before there is an address that anybody could send to;
 - a sysctl that must precede "up" makes its link be made down and set up afterwards;
 - addresses before routes, since a next hop must be reachable; addresses before "up" costs nothing;
 - make before unmake, so that there is never a moment without, except where only one can exist (``exclusive``).
 
 Rule 3: no step is planned that has to fail: what lies on a link that cannot be had waits until it can.
+Rule 4: what is borrowed is never deleted. Its unmaking is a change, back to what it was when it was found.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
+from linkwright.plan.borrow import overlaid
 from linkwright.plan.compare import changed, fixed
 from linkwright.plan.resources import (
     Address,
+    BridgeVlan,
     Element,
     FdbEntry,
     Hold,
     Key,
     Link,
     Neighbour,
+    Redirect,
     Resource,
     Route,
+    Shaper,
     Sysctl,
 )
+from linkwright.plan.sets import DESTINATIONS
 from linkwright.plan.steps import Action, Step
 
 #: In which order kinds are made; they are unmade in the opposite one. "Up" of a link that was made down is UP.
-RANK: dict[type, int] = {Element: 0, Link: 1, Sysctl: 2, Address: 3, Route: 5, Neighbour: 6, FdbEntry: 6}
-_UP = 4
+RANK: dict[type, int] = {
+    Element: 0,  # those of the sets in DESTINATIONS: _LAST
+    Link: 1,
+    BridgeVlan: 2,
+    Shaper: 2,
+    Redirect: 2,
+    Sysctl: 3,
+    Address: 4,
+    Route: 6,
+    Neighbour: 7,
+    FdbEntry: 7,
+}
+_UP, _LAST = 5, 8
 
 #: What the kernel removes by itself together with the link it lies on.
-_FALLS_WITH_LINK = (Address, Route, Neighbour, FdbEntry)
+_FALLS_WITH_LINK = (Address, Route, Neighbour, FdbEntry, BridgeVlan, Shaper, Redirect)
 
 
 @frozen
@@ -68,16 +87,22 @@ class _Draft:
     problems: list[Problem] = field(factory=list)
 
 
-def diff(actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource]) -> Plan:
+def diff(
+    actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource], found_before: Mapping[Key, Resource] | None = None
+) -> Plan:
     """Return what turns *actual* into *wanted*.
 
     Everything in *actual* that *wanted* lacks is removed, so hand in only what is ours or wished for. A fixed attribute
     that differs goes to ``pending``: whether a live thing may be replaced is not the planner's to decide.
+    *found_before* is what borrowed links and settings of the host were before we changed them (``borrow.as_found``):
+    what *wanted* no longer says of them goes back to that.
     """
     draft = _Draft()
+    before = found_before or {}
     staying = [link for key, link in actual.items() if key in wanted and isinstance(link, Link)]
     held = {link.exclusive: link for link in staying if link.exclusive}
-    for key, resource in wanted.items():
+    for key, wish in wanted.items():
+        resource = overlaid(before.get(key), wish)
         found = actual.get(key)
         if found is None:
             _make(draft, resource, held)
@@ -85,7 +110,7 @@ def diff(actual: Mapping[Key, Resource], wanted: Mapping[Key, Resource]) -> Plan
             _change(draft, found, resource)
     for key, resource in actual.items():
         if key not in wanted:
-            _unmake(draft, resource)
+            _unmake(draft, resource, before.get(key))
     return Plan(_ordered(draft, wanted), tuple(draft.pending), tuple(draft.problems))
 
 
@@ -114,10 +139,22 @@ def _change(draft: _Draft, found: Resource, resource: Resource) -> None:
         draft.makes.append(Step(Action.CHANGE, resource, found))
 
 
-def _unmake(draft: _Draft, resource: Resource) -> None:
-    # A sysctl has no "absent"; one that belonged to a link went with it, a host-wide one is left as the host has it.
-    if isinstance(resource, Sysctl) or (isinstance(resource, Link) and resource.hold is Hold.BORROW):
-        return
+def _unmake(draft: _Draft, resource: Resource, found_before: Resource | None) -> None:
+    match resource, found_before:
+        case Sysctl(hold=Hold.BORROW), _:
+            return
+        case Sysctl(), _:  # a setting has no "absent": without a value to go back to it is left as it is
+            otherwise = found_before.value if isinstance(found_before, Sysctl) else resource.otherwise
+            if otherwise is None:
+                return
+            resource = evolve(resource, otherwise=otherwise)
+        case Link(hold=Hold.BORROW), None:
+            return
+        case Link(), Link() if changed(resource, found_before):
+            draft.unmakes.append(Step(Action.CHANGE, found_before, resource))
+            return
+        case Link(), Link():
+            return
     draft.unmakes.append(Step(Action.DELETE, resource, resource))
 
 
@@ -140,7 +177,7 @@ def _ordered(draft: _Draft, wanted: Mapping[Key, Resource]) -> tuple[Step, ...]:
         else:
             steps.append((_rank(step), step))
     ordered_makes = [step for _, step in sorted(steps, key=lambda pair: pair[0])]
-    gone = {step.resource.key for step in draft.unmakes}
+    gone = {step.resource.key for step in draft.unmakes if step.action is Action.DELETE}
     unmakes = [step for step in draft.unmakes if not _falls(step.resource, gone)]
     children_first = _parents_first(unmakes)[::-1]
     ordered_unmakes = sorted(children_first, key=lambda step: -_rank(step))
@@ -164,7 +201,10 @@ def _up_later(step: Step, link: Link) -> list[tuple[int, Step]]:
 
 
 def _rank(step: Step) -> int:
-    return RANK[type(step.resource)]
+    resource = step.resource
+    if isinstance(resource, Element) and resource.set in DESTINATIONS:
+        return _LAST
+    return RANK[type(resource)]
 
 
 def _exclusive(step: Step) -> Key | None:
@@ -172,6 +212,11 @@ def _exclusive(step: Step) -> Key | None:
 
 
 def _falls(resource: Resource, gone: set[Key]) -> bool:
+    match resource:
+        case Sysctl(of_link=str() as name):
+            return ("link", name) in gone
+        case Redirect(link=name):  # it stays when only the link goes that it leads to
+            return ("link", name) in gone
     return isinstance(resource, _FALLS_WITH_LINK) and any(key in gone for key in resource.requires)
 
 

@@ -16,6 +16,9 @@ from attrs import field, frozen
 from linkwright.model.address import Interface
 from linkwright.model.mac import Mac
 
+#: Stands for the network in the mark of a link that several networks or endpoints wish for alike. No id is like it.
+SHARED = "*"
+
 _FORM = re.compile(r"linkwright:(?P<instance>[^:\s]+):(?P<network>[^/\s]+)(/(?P<endpoint>\S+)(?P<facts>( \S+)*))?")
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 

@@ -1,4 +1,4 @@
-"""Plans as a person would type them with ip(8), bridge(8), nft(8) and sysctl(8). For eyes and golden tests."""
+"""Plans as a person would type them with ip(8), bridge(8), tc(8), nft(8) and sysctl(8). For eyes and golden tests."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,29 +8,42 @@ from linkwright.plan.resources import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Element,
     Existing,
     FdbEntry,
+    Ifb,
+    Ipvlan,
     Link,
     LinkKind,
     Macvlan,
     Neighbour,
+    Redirect,
     Route,
+    Shaper,
     Sysctl,
     Veth,
+    Vlan,
     Vxlan,
 )
+from linkwright.plan.sets import OF_BRIDGE_TABLE
+from linkwright.plan.shaping import INGRESS_PREFERENCE, LATENCY_MS, SHAPER_MAJOR
 from linkwright.plan.steps import Action, Step
 
+#: The name of the firewall's tables; other instances than the default one have names of their own.
+TABLE = "linkwright"
 
-def render(step: Step) -> str:
-    """Return *step* as one or more command lines."""
+
+def render(step: Step, table: str = TABLE) -> str:
+    """Return *step* as one or more command lines; *table* is the name of the firewall's tables."""
+    if isinstance(step.resource, Element):
+        return "\n".join(_element(step.action, step.resource, table))
     return "\n".join(_RENDER[type(step.resource)](step))
 
 
-def render_all(steps: Iterable[Step]) -> str:
+def render_all(steps: Iterable[Step], table: str = TABLE) -> str:
     """Return all *steps*, one command a line, with a newline at the end of each."""
-    return "".join(f"{line}\n" for step in steps for line in render(step).splitlines())
+    return "".join(f"{line}\n" for step in steps for line in render(step, table).splitlines())
 
 
 def _link(step: Step) -> list[str]:
@@ -47,7 +60,7 @@ def _link(step: Step) -> list[str]:
 
 
 def _link_change(link: Link, before: Any) -> list[str]:
-    names = changed(before, link) if before is not None else frozenset()
+    names = changed(before if before is not None else Link(link.name, up=None), link)
     words = [word for name in _WORDS if name in names for word in _word(link, name)]
     if "up" in names:
         words.append("up" if link.up else "down")
@@ -80,17 +93,29 @@ def _attributes(link: Link) -> list[str]:
 
 def _kind(kind: LinkKind, mtu: int | None = None) -> list[str]:
     match kind:
-        case Bridge(multicast_snooping=snooping):
-            return ["type", "bridge", *(["mcast_snooping", _number(snooping)] if snooping is not None else [])]
+        case Bridge():
+            return ["type", "bridge", *_bridge(kind)]
         case Veth(peer=peer, peer_mac=mac):
             words = ["type", "veth", "peer", "name", peer, *(["mtu", str(mtu)] if mtu else [])]
             return words + (["address", str(mac)] if mac else [])
-        case Macvlan(mode=mode):
-            return ["type", "macvlan", "mode", mode.value]
+        case Macvlan(mode=mode, bc_queue_len=length):
+            return ["type", "macvlan", "mode", mode.value, *([] if length is None else ["bcqueuelen", str(length)])]
+        case Ipvlan(mode=layer, flag=flag):
+            return ["type", "ipvlan", "mode", layer.value, flag.value]
+        case Vlan(vid=vid):
+            return ["type", "vlan", "id", str(vid)]
         case Vxlan():
             return _vxlan(kind)
+        case Ifb():
+            return ["type", "ifb"]
         case Existing():
             return []
+
+
+def _bridge(kind: Bridge) -> list[str]:
+    words = [] if kind.multicast_snooping is None else ["mcast_snooping", _number(kind.multicast_snooping)]
+    words += [] if kind.vlan_filtering is None else ["vlan_filtering", _number(kind.vlan_filtering)]
+    return words + ([] if kind.default_pvid is None else ["vlan_default_pvid", str(kind.default_pvid)])
 
 
 def _vxlan(kind: Vxlan) -> list[str]:
@@ -158,25 +183,57 @@ def _neighbour(step: Step) -> list[str]:
 def _fdb(step: Step) -> list[str]:
     entry: Any = step.resource
     verb = "append" if step.action is Action.CREATE and not any(entry.mac.octets) else _VERB[step.action]
-    remote = f" dst {entry.remote}" if entry.remote else ""
-    return [f"bridge fdb {verb} {entry.mac} dev {entry.link}{remote} self"]
+    where = f"dst {entry.remote} self" if entry.remote else "master static"
+    return [f"bridge fdb {verb} {entry.mac} dev {entry.link} {where}"]
+
+
+def _bridge_vlan(step: Step) -> list[str]:
+    vlan: Any = step.resource
+    verb = "del" if step.action is Action.DELETE else "add"
+    vids = str(vlan.vid) if vlan.last is None else f"{vlan.vid}-{vlan.last}"
+    flags = ("pvid" if vlan.pvid else "", "untagged" if vlan.untagged else "") if verb == "add" else ()
+    words = ("bridge vlan", verb, "dev", vlan.link, "vid", vids, *flags, "self" if vlan.on_bridge else "")
+    return [" ".join(word for word in words if word)]
+
+
+def _shaper(step: Step) -> list[str]:
+    shaper: Any = step.resource
+    handle = f"root handle {SHAPER_MAJOR:x}:"
+    if step.action is Action.DELETE:
+        return [f"tc qdisc del dev {shaper.link} {handle}"]
+    how = f"rate {shaper.rate}bit burst {shaper.burst}b latency {LATENCY_MS}ms"
+    return [f"tc qdisc replace dev {shaper.link} {handle} tbf {how}"]
+
+
+def _redirect(step: Step) -> list[str]:
+    redirect: Any = step.resource
+    qdisc = f"tc qdisc {'del' if step.action is Action.DELETE else 'replace'} dev {redirect.link} ingress"
+    which = f"dev {redirect.link} parent ffff: pref {INGRESS_PREFERENCE} protocol all"
+    to = f"u32 match u32 0 0 action mirred egress redirect dev {redirect.to}"
+    old = [f"tc filter del {which}"] if step.action is Action.CHANGE else []
+    return [qdisc] if step.action is Action.DELETE else [*old, qdisc, f"tc filter add {which} {to}"]
+
+
+#: sysctl(8) takes dots for slashes and, within a name, slashes for dots: ``eth0.50`` is ``eth0/50``.
+DOTTED = str.maketrans("/.", "./")
 
 
 def _sysctl(step: Step) -> list[str]:
     sysctl: Any = step.resource
-    if step.action is Action.DELETE:
+    value = sysctl.otherwise if step.action is Action.DELETE else sysctl.value
+    if value is None:
         return []  # a setting cannot be absent: a link's goes with the link, the host's stays
-    return [f"sysctl -w {sysctl.path.replace('/', '.')}={sysctl.value}"]
+    return [f"sysctl -w {sysctl.path.translate(DOTTED)}={value}"]
 
 
-def _element(step: Step) -> list[str]:
-    element: Any = step.resource
+def _element(action: Action, element: Element, table: str) -> list[str]:
     key = " . ".join(element.parts)
     value = f" : {' . '.join(element.data)}" if element.data else ""
-    add = f"nft add element inet linkwright {element.set} {{ {key}{value} }}"
-    delete = f"nft delete element inet linkwright {element.set} {{ {key} }}"
+    where = f"{'bridge' if element.set in OF_BRIDGE_TABLE else 'inet'} {table} {element.set}"
+    add = f"nft add element {where} {{ {key}{value} }}"
+    delete = f"nft delete element {where} {{ {key} }}"
     # nft(8) has no replace: adding a key that is there with other data is EEXIST.
-    return {Action.CREATE: [add], Action.CHANGE: [delete, add], Action.DELETE: [delete]}[step.action]
+    return {Action.CREATE: [add], Action.CHANGE: [delete, add], Action.DELETE: [delete]}[action]
 
 
 _RENDER: dict[type, Callable[[Step], list[str]]] = {
@@ -185,6 +242,8 @@ _RENDER: dict[type, Callable[[Step], list[str]]] = {
     Route: _route,
     Neighbour: _neighbour,
     FdbEntry: _fdb,
+    BridgeVlan: _bridge_vlan,
+    Shaper: _shaper,
+    Redirect: _redirect,
     Sysctl: _sysctl,
-    Element: _element,
 }

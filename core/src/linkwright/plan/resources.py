@@ -8,158 +8,67 @@ a new object can change), and what it ``requires`` (keys that must exist before 
 the same values, read back, so the difference of the two is the plan.
 """
 
-import enum
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterator
 from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import ge, le
 
 from linkwright.model.address import Address as IPAddress
 from linkwright.model.address import Interface, Prefix
 from linkwright.model.mac import Mac
-from linkwright.plan.mark import Mark
+from linkwright.plan.links import (
+    LAST_VID,
+    NAME_LENGTH,
+    Bridge,
+    BridgePort,
+    Existing,
+    Hold,
+    Ifb,
+    Ipvlan,
+    IpvlanFlag,
+    IpvlanMode,
+    Key,
+    Link,
+    LinkKind,
+    Macvlan,
+    MacvlanMode,
+    Veth,
+    Vlan,
+    Vxlan,
+    vlan_id,
+)
 
-Key = tuple[str, ...]
-
-#: IFNAMSIZ less the NUL (linux/if.h).
-NAME_LENGTH = 15
-
-
-def _kernel_name(_: object, __: object, value: str) -> None:
-    """Refuse what dev_valid_name (net/core/dev.c) refuses."""
-    bad = any(character in "/:" or character.isspace() for character in value)
-    if bad or value in {".", ".."} or not 0 < len(value.encode()) <= NAME_LENGTH:
-        raise ValueError(f"{value!r} is no link name: 1 to {NAME_LENGTH} bytes without '/', ':' or space")
-
-
-class Hold(enum.Enum):
-    """How a wish holds its object."""
-
-    OWN = "own"  # made, marked and removed by us; a foreign object of that name is a refusal
-    BORROW = "borrow"  # must exist already; attributes we change are put back when the last wish goes
-
-
-# --- links ---------------------------------------------------------------------------------------------------
-
-
-@frozen
-class Bridge:
-    """A learning bridge (Documentation/networking/bridge.rst)."""
-
-    kind: ClassVar[str] = "bridge"
-    FIXED: ClassVar[frozenset[str]] = frozenset()
-    multicast_snooping: bool | None = None
-
-
-@frozen
-class Veth:
-    """One end of a pair. The wish is for the host's end; the peer is made with it and may be lent to a sandbox."""
-
-    kind: ClassVar[str] = "veth"
-    FIXED: ClassVar[frozenset[str]] = frozenset({"peer"})
-    peer: str = field(validator=_kernel_name)
-    peer_mac: Mac | None = None
-
-
-class MacvlanMode(enum.Enum):
-    """How endpoints on one parent reach each other (linux/if_link.h, IFLA_MACVLAN_MODE)."""
-
-    PRIVATE = "private"
-    VEPA = "vepa"
-    BRIDGE = "bridge"
-    PASSTHRU = "passthru"
-    SOURCE = "source"
-
-
-@frozen
-class Macvlan:
-    """A link with a hardware address of its own on a parent."""
-
-    kind: ClassVar[str] = "macvlan"
-    FIXED: ClassVar[frozenset[str]] = frozenset({"parent", "mode"})
-    parent: str = field(validator=_kernel_name)
-    mode: MacvlanMode = MacvlanMode.BRIDGE
-
-
-@frozen
-class Vxlan:
-    """A VTEP (RFC 7348; Documentation/networking/vxlan.rst). One VNI and port exist once in a network namespace."""
-
-    kind: ClassVar[str] = "vxlan"
-    FIXED: ClassVar[frozenset[str]] = frozenset({"vni", "port", "local", "parent", "proxy"})
-    vni: int = field()
-    port: int = field(default=4789, validator=[ge(1), le(65535)])  # IANA's; the kernel's own default is 8472
-    local: IPv4Address | IPv6Address | None = None
-    parent: str | None = None
-    learning: bool | None = None
-    proxy: bool | None = None  # answer ARP and ND from the neighbour table
-
-    @vni.validator
-    def _24_bits(self, _: object, value: int) -> None:
-        if not 1 <= value < 1 << 24:
-            raise ValueError(f"a VNI is 1 … 16777215, not {value}")
-
-
-@frozen
-class Existing:
-    """Any kind of link: a borrowed one, of which only the named attributes matter."""
-
-    kind: ClassVar[str] = ""
-    FIXED: ClassVar[frozenset[str]] = frozenset()
-
-
-LinkKind = Bridge | Veth | Macvlan | Vxlan | Existing
-
-
-@frozen
-class BridgePort:
-    """Settings of a link as a port of its master bridge. None is not wished."""
-
-    learning: bool | None = None
-    flood: bool | None = None
-    hairpin: bool | None = None
-    isolated: bool | None = None
-    neighbour_suppress: bool | None = None
-
-
-@frozen
-class Link:
-    """A network device. ``lent`` says that after Join its absence is not drift: Docker has moved it."""
-
-    FIXED: ClassVar[frozenset[str]] = frozenset()
-    name: str = field(validator=_kernel_name)
-    kind: LinkKind = field(factory=Existing)
-    mtu: int | None = None
-    mac: Mac | None = None
-    master: str | None = None
-    up: bool | None = True
-    port: BridgePort | None = None
-    hold: Hold = Hold.OWN
-    lent: bool = False
-    mark: Mark | None = None
-
-    @property
-    def key(self) -> Key:
-        """Links are named; two of one name cannot be."""
-        return ("link", self.name)
-
-    @property
-    def requires(self) -> tuple[Key, ...]:
-        """Master and parent come first."""
-        parent = getattr(self.kind, "parent", None)
-        return tuple(("link", name) for name in (self.master, parent) if name)
-
-    @property
-    def exclusive(self) -> Key | None:
-        """What only one link in a network namespace can hold: make after unmake where these are equal."""
-        match self.kind:
-            case Vxlan(vni=vni, port=port):
-                return ("vni", str(vni), str(port))
-            case Macvlan(parent=parent, mode=MacvlanMode.PASSTHRU):
-                return ("passthru", parent)
-        return None
-
+__all__ = [
+    "LAST_VID",
+    "NAME_LENGTH",
+    "Address",
+    "Bridge",
+    "BridgePort",
+    "BridgeVlan",
+    "Element",
+    "Existing",
+    "FdbEntry",
+    "Hold",
+    "Ifb",
+    "Ipvlan",
+    "IpvlanFlag",
+    "IpvlanMode",
+    "Key",
+    "Link",
+    "LinkKind",
+    "Macvlan",
+    "MacvlanMode",
+    "Neighbour",
+    "Redirect",
+    "Resource",
+    "Route",
+    "Shaper",
+    "Sysctl",
+    "Veth",
+    "Vlan",
+    "Vxlan",
+]
 
 # --- what lies on links --------------------------------------------------------------------------------------
 
@@ -252,6 +161,94 @@ class FdbEntry:
         return (("link", self.link),)
 
 
+@frozen
+class BridgeVlan:
+    """``link``, a port of a bridge with ``vlan_filtering``, is a member of VLAN ``vid``, or of those up to ``last``.
+
+    ``pvid`` puts what comes in without a tag into this VLAN, ``untagged`` takes the tag off what goes out. With
+    ``on_bridge`` the link is the bridge itself: whether the host is a member. A range is short for one of these for
+    each VLAN, which ``Wishes`` makes of it: so two networks may wish for ranges that overlap.
+    """
+
+    FIXED: ClassVar[frozenset[str]] = frozenset({"link", "vid", "last"})
+    link: str
+    vid: int = field(validator=vlan_id)
+    pvid: bool = False
+    untagged: bool = False
+    last: int | None = field(default=None)
+    on_bridge: bool = False
+
+    @last.validator
+    def _ordered(self, _: object, value: int | None) -> None:
+        if value is not None and not self.vid <= value <= LAST_VID:
+            raise ValueError(f"a range of VLANs from {self.vid} ends at {self.vid} … {LAST_VID}, not {value}")
+        if value not in {None, self.vid} and self.pvid:
+            raise ValueError("what comes in without a tag goes into one VLAN, not into a range")
+
+    @property
+    def key(self) -> Key:
+        """A port is a member of each VLAN once."""
+        return ("vlan", self.link, str(self.vid) if self.last is None else f"{self.vid}-{self.last}")
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        """Its link."""
+        return (("link", self.link),)
+
+    def each(self) -> Iterator["BridgeVlan"]:
+        """The same for each VLAN of the range."""
+        for vid in range(self.vid, (self.last or self.vid) + 1):
+            yield evolve(self, vid=vid, last=None)
+
+
+# --- how fast ------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Shaper:
+    """What leaves by ``link`` leaves at ``rate`` bits per second, after ``burst`` bytes at once (tc-tbf(8))."""
+
+    FIXED: ClassVar[frozenset[str]] = frozenset({"link"})
+    link: str
+    rate: int = field(validator=ge(8))
+    burst: int = field(validator=[ge(1), le(0xFFFFFFFF)])
+
+    @burst.validator
+    def _earned_in_time(self, _: object, value: int) -> None:
+        # struct tc_tbf_qopt has 32 bits for the time in ticks of 64 ns (PSCHED_NS2TICKS in net/pkt_sched.h)
+        if value * 8 * 10**9 // (self.rate * 64) >= 1 << 32:
+            raise ValueError(f"a burst of {value} bytes takes too long to earn at {self.rate} bit/s")
+
+    @property
+    def key(self) -> Key:
+        """A link has one."""
+        return ("shaper", self.link)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        """Its link."""
+        return (("link", self.link),)
+
+
+@frozen
+class Redirect:
+    """What comes in by ``link`` leaves by ``to`` instead, to be shaped there; an ``Ifb`` then hands it back."""
+
+    FIXED: ClassVar[frozenset[str]] = frozenset({"link"})
+    link: str
+    to: str
+
+    @property
+    def key(self) -> Key:
+        """A link has one."""
+        return ("redirect", self.link)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        """Both links."""
+        return (("link", self.link), ("link", self.to))
+
+
 # --- host-wide -----------------------------------------------------------------------------------------------
 
 
@@ -260,6 +257,7 @@ class Sysctl:
     """A setting below /proc/sys, named as sysctl(8) does but with slashes: ``net/ipv6/conf/lw0/accept_ra``.
 
     ``before_up`` names a link that must not be up before this is set: it is then made down.
+    ``otherwise`` is the value to set when the last wish for it goes and its link stays; None leaves it as it is.
     ``hold`` BORROW means the value is required but never written: a clear refusal if it is another.
     """
 
@@ -268,6 +266,7 @@ class Sysctl:
     value: str
     before_up: str | None = None
     hold: Hold = Hold.OWN
+    otherwise: str | None = None
 
     @property
     def key(self) -> Key:
@@ -275,14 +274,28 @@ class Sysctl:
         return ("sysctl", self.path)
 
     @property
+    def of_link(self) -> str | None:
+        """The link that it is a setting of: ``lw0`` of ``net/ipv4/conf/lw0/forwarding``; None for the host's own."""
+        if self.before_up is not None:
+            return self.before_up
+        parts = self.path.split("/")
+        of_one = len(parts) == _DEPTH_OF_A_LINKS and parts[2] in {"conf", "neigh"}
+        return parts[3] if of_one and parts[3] not in _OF_NO_LINK else None
+
+    @property
     def requires(self) -> tuple[Key, ...]:
-        """The link that the path belongs to, if it is one's."""
-        return (("link", self.before_up),) if self.before_up else ()
+        """The link that it is a setting of."""
+        return (("link", self.of_link),) if self.of_link else ()
+
+
+#: net / ipv4 / conf / LINK / setting, where LINK may be one that is none.
+_DEPTH_OF_A_LINKS = 5
+_OF_NO_LINK = frozenset({"all", "default", "lo"})
 
 
 @frozen
 class Element:
-    """An element of a set or map in the table ``inet linkwright``; the table itself is fixed (``kernel.ruleset``).
+    """An element of a set or map in one of our tables, which are fixed (``kernel.ruleset``); names are unique over all.
 
     ``parts`` and ``data`` are as nft(8) writes them, one string for each part of a concatenation.
     """
@@ -303,4 +316,4 @@ class Element:
         return ()
 
 
-Resource = Link | Address | Route | Neighbour | FdbEntry | Sysctl | Element
+Resource = Link | Address | Route | Neighbour | FdbEntry | BridgeVlan | Shaper | Redirect | Sysctl | Element

@@ -5,11 +5,16 @@ from typing import Self
 
 from attrs import field, frozen
 
-from linkwright.plan.resources import Key, Resource
+from linkwright.plan.resources import BridgeVlan, Key, Resource
 
 
 def _flat(resources: Iterable[Resource | None]) -> tuple[Resource, ...]:
-    return tuple(resource for resource in resources if resource is not None)
+    return tuple(one for resource in resources if resource is not None for one in _each(resource))
+
+
+def _each(resource: Resource) -> Iterable[Resource]:
+    """What *resource* is short for: a range of VLANs has no key that the kernel would know it by."""
+    return resource.each() if isinstance(resource, BridgeVlan) else (resource,)
 
 
 @frozen

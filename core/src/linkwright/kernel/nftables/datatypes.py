@@ -5,9 +5,11 @@ Parts of a concatenation lie in registers of four bytes, each padded with zeros.
 Source: nftables, include/datatype.h (numbers, lengths, byte order); linux/netfilter/nf_tables.h (registers).
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 from types import MappingProxyType
+from typing import Literal
 
 from attrs import frozen
 
@@ -34,15 +36,17 @@ class DataType:
     quoted: bool = False  # whether nft(8) prints it in quotes
 
 
-def _named(names: Mapping[str, int], length: int) -> tuple[Callable[[str], bytes], Callable[[bytes], str]]:
+def _named(
+    names: Mapping[str, int], length: int, order: Literal["big", "little"] = "big"
+) -> tuple[Callable[[str], bytes], Callable[[bytes], str]]:
     """Code a number of *length* bytes that nft(8) prints by name where it has one."""
     by_number = {number: name for name, number in names.items()}
 
     def encode(part: str) -> bytes:
-        return names[part].to_bytes(length, "big") if part in names else int(part).to_bytes(length, "big")
+        return (names[part] if part in names else int(part)).to_bytes(length, order)
 
     def decode(data: bytes) -> str:
-        number = int.from_bytes(data, "big")
+        number = int.from_bytes(data, order)
         return by_number.get(number, str(number))
 
     return encode, decode
@@ -68,9 +72,16 @@ TYPES: Mapping[str, DataType] = MappingProxyType(
         "ipv4_addr": DataType(7, 4, _BIG, lambda part: IPv4Address(part).packed, lambda data: str(IPv4Address(data))),
         "ipv6_addr": DataType(8, 16, _BIG, lambda part: IPv6Address(part).packed, lambda data: str(IPv6Address(data))),
         "ether_addr": DataType(9, 6, _BIG, lambda part: Mac.parse(part).octets, lambda data: str(Mac(data))),
-        "inet_proto": DataType(12, 1, _BIG, *_named(_PROTOCOLS, 1)),
+        "inet_proto": DataType(12, 1, _BIG, *_named(_PROTOCOLS, 1), ordered=False),
         "inet_service": DataType(13, 2, _BIG, *_named({}, 2)),
         "ifname": DataType(41, _INTERFACE, _HOST, _string, _to_string, ordered=False, quoted=True),
+        # What follows is compared in rules and no set is made of it. Names are those that our rules use.
+        "integer": DataType(4, 1, _BIG, *_named({}, 1)),  # as long as what it is compared with; here always an octet
+        "ether_type": DataType(10, 2, _BIG, *_named({"ip": 0x0800, "arp": 0x0806, "ip6": 0x86DD}, 2), ordered=False),
+        "icmp_type": DataType(14, 1, _BIG, *_named({"echo-request": 8}, 1), ordered=False),
+        "icmpv6_type": DataType(29, 1, _BIG, *_named({"echo-request": 128}, 1), ordered=False),
+        "iface_index": DataType(20, 4, _HOST, *_named({}, 4, sys.byteorder), ordered=False),
+        "fib_addrtype": DataType(38, 4, _HOST, *_named({"local": 2}, 4, sys.byteorder), ordered=False),
     }
 )
 

@@ -46,6 +46,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, tuple[int, type]]] = MappingProxyType(
         "byteorder": {"sreg": (1, int), "dreg": (2, int), "op": (3, int), "len": (4, int), "size": (5, int)},
         "immediate": {"dreg": (1, int), "data": (2, bytes)},
         "counter": {},  # what it has counted is not compared
+        "objref": {"type": (1, int), "name": (2, str)},
         "masq": {"flags": (1, int)},
         "nat": {
             "type": (1, int),

@@ -3,21 +3,27 @@
 Runs in the worker's thread: each function takes the transport and blocks for the few calls it makes.
 """
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from linkwright.kernel.nftables import messages
 from linkwright.kernel.nftables.expressions import Expression
+from linkwright.kernel.nftables.nfnetlink import Request
 from linkwright.kernel.nftables.numbers import Kind
 from linkwright.kernel.nftables.statements import rule_expressions
-from linkwright.kernel.nftables.table import Table
+from linkwright.kernel.nftables.table import Set, Table, home_of, homes_of
 from linkwright.kernel.nftables.transport import Transport
-from linkwright.plan.resources import Element
+from linkwright.plan.resources import Element, Key
 
 _Rules = dict[str, list[tuple[Expression, ...]]]
 
+#: No such element, set or table; or a set of that name which takes no such key, so that it is none of ours.
+_ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
+
 
 def is_right(transport: Transport, table: Table) -> bool:
-    """Whether *table* is there with its comment, sets, chains and rules, and no others.
+    """Whether *table* is there with its comment, counters, sets, chains and rules, and no others.
 
     Elements and what counters have counted are not looked at. A dozen messages, whatever the number of elements.
     """
@@ -25,6 +31,7 @@ def is_right(transport: Transport, table: Table) -> bool:
     return (
         found is not None
         and messages.read_table(found) == (table.comment, 0)
+        and _objects(transport, table).keys() == set(table.counters) == counted(transport, table).keys()
         and _sets(transport, table) == {one.name: messages.set_facts(one) for one in table.sets}
         and _chains(transport, table)
         == {chain.name: messages.hook_facts(chain.hook) if chain.hook else None for chain in table.chains}
@@ -39,6 +46,38 @@ def elements(transport: Transport, table: Table) -> Iterator[Element]:
         if there.get(one.name) == messages.set_facts(one):
             for reply in transport.dump(messages.elements_of(table, one)):
                 yield from messages.read_elements(reply, one)
+
+
+def elements_under(transport: Transport, tables: Sequence[Table], keys: Iterable[Key]) -> Iterator[Element]:
+    """Those elements that are there under *keys*, at a cost that does not depend on what else is there.
+
+    A set with intervals may answer with a wider one that the key lies in.
+    """
+    asked = list(_questions(tables, keys))
+    answers = transport.get_each([request for _, request in asked], absent=_ABSENT)
+    for (one, _), reply in zip(asked, answers, strict=True):
+        if reply is not None:
+            yield from messages.read_elements(reply, one)
+
+
+def _questions(tables: Sequence[Table], keys: Iterable[Key]) -> Iterator[tuple[Set, Request]]:
+    homes = homes_of(tables)
+    for kind, name, *parts in keys:
+        # What no set of ours can hold is not there.
+        with suppress(LookupError, ValueError):
+            if kind == "element":
+                table = home_of(homes, name)
+                yield table.set(name), messages.get_element(table, Element(name, tuple(parts)))
+
+
+def counted(transport: Transport, table: Table) -> dict[str, int]:
+    """How many packets each counter of *table* has counted; none if it is not there."""
+    return {name: packets for name, packets in _objects(transport, table).items() if packets is not None}
+
+
+def _objects(transport: Transport, table: Table) -> dict[str, int | None]:
+    found = transport.dump(messages.of_table(Kind.GETOBJ, table))
+    return dict(messages.read_counter(reply) for reply in found)
 
 
 def _sets(transport: Transport, table: Table) -> dict[str, dict[int, int]]:

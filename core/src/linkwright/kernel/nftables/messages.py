@@ -13,16 +13,19 @@ from linkwright.kernel.nftables import nfnetlink as nf
 from linkwright.kernel.nftables.datatypes import TYPES
 from linkwright.kernel.nftables.nfnetlink import Request
 from linkwright.kernel.nftables.numbers import (
+    COUNTER_PACKETS,
     DESC_CONCAT,
     FIELD_LEN,
     HOOKS,
     LIST_ELEMENT,
+    OBJECT_COUNTER,
     VERDICTS,
     ChainAttribute,
     ElementAttribute,
     ElementListAttribute,
     HookAttribute,
     Kind,
+    ObjectAttribute,
     RuleAttribute,
     SetAttribute,
     SetFlag,
@@ -45,6 +48,8 @@ def install(table: Table) -> Iterator[Request]:
     yield new_table(table)
     yield delete_table(table)
     yield new_table(table)
+    for name in table.counters:
+        yield new_counter(table, name)
     for number, one in enumerate(table.sets, 1):
         yield new_set(table, one, number)
     for chain in table.chains:
@@ -72,6 +77,17 @@ def new_table(table: Table) -> Request:
 def delete_table(table: Table) -> Request:
     """Delete the table with all in it."""
     return Request(Kind.DELTABLE, table.family, text(TableAttribute.NAME, table.name))
+
+
+def new_counter(table: Table, name: str) -> Request:
+    """Make a counter that rules refer to by name; it begins at zero."""
+    body = (
+        text(ObjectAttribute.TABLE, table.name)
+        + text(ObjectAttribute.NAME, name)
+        + nf.integer(ObjectAttribute.TYPE, OBJECT_COUNTER)
+        + nested(ObjectAttribute.DATA)
+    )
+    return Request(Kind.NEWOBJ, table.family, body, NLM_F_CREATE)
 
 
 def new_set(table: Table, one: Set, number: int) -> Request:
@@ -133,6 +149,11 @@ def delete_element(table: Table, element: Element) -> Request:
     return _element(Kind.DELSETELEM, table, Element(element.set, element.parts), 0)
 
 
+def get_element(table: Table, element: Element) -> Request:
+    """Ask for the element of that key."""
+    return _element(Kind.GETSETELEM, table, Element(element.set, element.parts), 0)
+
+
 def elements_of(table: Table, one: Set) -> Request:
     """Ask for all elements of a set."""
     names = text(ElementListAttribute.TABLE, table.name) + text(ElementListAttribute.SET, one.name)
@@ -140,7 +161,7 @@ def elements_of(table: Table, one: Set) -> Request:
 
 
 def of_table(kind: Kind, table: Table) -> Request:
-    """Ask for the table, its chains, rules or sets: in all of these the table's name is the first attribute."""
+    """Ask for the table, its chains, rules, sets or objects: in all of them the table's name is the first attribute."""
     return Request(kind, table.family, text(TableAttribute.NAME, table.name))
 
 
@@ -158,6 +179,15 @@ def read_table(message: Message) -> tuple[str, int]:
             return string(data[2 : 2 + length]), flags
         data = data[2 + length :]
     return "", flags
+
+
+def read_counter(message: Message) -> tuple[str, int | None]:
+    """The name of an object and, if it is a counter, how many packets it has counted."""
+    found = nf.read(message)
+    if nf.to_integer(found[ObjectAttribute.TYPE]) != OBJECT_COUNTER:
+        return string(found[ObjectAttribute.NAME]), None
+    counted = nf.read_nested(found[ObjectAttribute.DATA])
+    return string(found[ObjectAttribute.NAME]), nf.to_integer(counted[COUNTER_PACKETS])
 
 
 def read_set_facts(message: Message) -> tuple[str, dict[int, int]]:

@@ -21,6 +21,7 @@ class Family(IntEnum):
 
     INET = 1
     IP = 2
+    BRIDGE = 7
     IP6 = 10
 
 
@@ -43,6 +44,8 @@ class Kind(IntEnum):
     GETSETELEM = 13
     DELSETELEM = 14
     NEWGEN = 15
+    NEWOBJ = 18
+    GETOBJ = 19
 
 
 class TableAttribute(IntEnum):
@@ -117,6 +120,17 @@ class ElementAttribute(IntEnum):
     KEY_END = 10
 
 
+class ObjectAttribute(IntEnum):
+    """NFTA_OBJ_*."""
+
+    TABLE = 1
+    NAME = 2
+    TYPE = 3
+    DATA = 4
+
+
+OBJECT_COUNTER = 1  # NFT_OBJECT_COUNTER
+COUNTER_PACKETS = 2  # NFTA_COUNTER_PACKETS
 LIST_ELEMENT = 1  # NFTA_LIST_ELEM
 DATA_VALUE = 1  # NFTA_DATA_VALUE
 DATA_VERDICT = 2  # NFTA_DATA_VERDICT
@@ -132,10 +146,14 @@ HOOKS: Mapping[str, int] = MappingProxyType(
     {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4},
 )
 
-#: The names that nft(8) has for priorities. It prints one, with an offset, up to ten away from it.
+#: The names that nft(8) has for priorities: those of bridges, and those of all other families. It prints one, with an
+#: offset, up to ten away from it (nftables, src/rule.c, std_prios and bridge_std_prios).
+BRIDGE_PRIORITIES: Mapping[str, int] = MappingProxyType({"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300})
 PRIORITIES: Mapping[str, int] = MappingProxyType(
     {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100},
 )
+#: Those that it knows at one hook only.
+PRIORITY_HOOKS: Mapping[str, str] = MappingProxyType({"dstnat": "prerouting", "srcnat": "postrouting", "out": "output"})
 
 #: What a packet's fate is called (NF_*, NFT_*). Jump and goto name a chain.
 VERDICTS: Mapping[str, int] = MappingProxyType(

@@ -1,23 +1,24 @@
 """What a rule may say: each statement knows how nft(8) writes it and which expressions it is made of. Pure.
 
-A new selector is a row of ``SELECTORS``; a new statement a class with ``text`` and ``expressions``.
+A new statement is a class with ``text`` and ``expressions``; what it may look at is a row of ``selectors.SELECTORS``.
 Source of the numbers: linux/netfilter/nf_tables.h; of the texts: nft(8).
 """
 
-import sys
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Protocol
 
 from attrs import field, frozen
 
-from linkwright.kernel.nftables.datatypes import TYPES, encode, printed
+from linkwright.kernel.nftables.datatypes import encode, printed
 from linkwright.kernel.nftables.expressions import Expression, Value, VerdictData, register
-from linkwright.kernel.nftables.numbers import VERDICTS
+from linkwright.kernel.nftables.numbers import OBJECT_COUNTER, VERDICTS, Family
+from linkwright.kernel.nftables.selectors import SELECTORS, host_order, loads, mask_of
 
-_CMP_EQ, _CMP_NEQ = 0, 1  # NFT_CMP_*
+_EQUAL, _UNEQUAL, _AT_MOST, _AT_LEAST = 0, 1, 3, 5  # NFT_CMP_EQ, …_NEQ, …_LTE, …_GTE
 _LOOKUP_INVERT = 1  # NFT_LOOKUP_F_INV
 _MARK = 3  # NFT_META_MARK
+_SOURCE, _DESTINATION = 0, 1  # NFT_NAT_SNAT, NFT_NAT_DNAT
 
 
 class Statement(Protocol):
@@ -32,43 +33,7 @@ class Statement(Protocol):
         """What the kernel is given."""
 
 
-@frozen
-class Selector:
-    """What of a packet is looked at: a data type, and the expression that loads it into a register."""
-
-    type: str
-    load: str
-    fields: Mapping[str, Value]
-
-    def into(self, word: int) -> Expression:
-        """The expression that loads it, to word *word* of the registers."""
-        return Expression(self.load, {**self.fields, "dreg": register(word)})
-
-
-#: Text of a selector → how it is loaded.
-SELECTORS: Mapping[str, Selector] = MappingProxyType(
-    {
-        "iifname": Selector("ifname", "meta", {"key": 6}),
-        "oifname": Selector("ifname", "meta", {"key": 7}),
-        "meta nfproto": Selector("nf_proto", "meta", {"key": 15}),
-        "meta l4proto": Selector("inet_proto", "meta", {"key": 16}),
-        "meta iifkind": Selector("ifname", "meta", {"key": 26}),  # nftables' meta.c gives it that type too
-        "ct state": Selector("", "ct", {"key": 0}),
-        "ct status": Selector("", "ct", {"key": 2}),
-    }
-)
-
-#: Names of bits, in the host's order of bytes (NF_CT_STATE_BIT of linux/netfilter/nf_conntrack_common.h; IPS_*).
-BITS: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {
-        "ct state": {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64},
-        "ct status": {"expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32},
-    }
-)
-
-
-def _host(number: int) -> bytes:
-    return number.to_bytes(4, sys.byteorder)
+# --- what a packet must be like ------------------------------------------------------------------------------
 
 
 @frozen
@@ -87,12 +52,9 @@ class InSet:
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Load each part behind the other, then look the whole up."""
-        loads, word = [], 0
-        for selector in (SELECTORS[text] for text in self.selectors):
-            loads.append(selector.into(word))
-            word += -(-TYPES[selector.type].length // 4)
         flags = _LOOKUP_INVERT if self.inverted else 0
-        return (*loads, Expression("lookup", {"set": self.name, "sreg": register(0), "flags": flags}))
+        lookup = Expression("lookup", {"set": self.name, "sreg": register(0), "flags": flags})
+        return (*loads(self.selectors), lookup)
 
 
 @frozen
@@ -111,8 +73,68 @@ class Equals:
     def expressions(self) -> tuple[Expression, ...]:
         """Load and compare."""
         selector = SELECTORS[self.selector]
-        data = encode((selector.type,), (self.value,))
-        return (selector.into(0), Expression("cmp", {"sreg": register(0), "op": _CMP_EQ, "data": data}))
+        return (selector.into(0), _compare(_EQUAL, encode((selector.type,), (self.value,))))
+
+
+@frozen
+class Implied(Equals):
+    """The same where nft(8) does not write it: it follows from a header that the rule looks at, and is checked first.
+
+    nft(8) adds these by itself, so a rule must have those that it would add, at the place where it would.
+    """
+
+    @property
+    def text(self) -> str:
+        """Nothing."""
+        return ""
+
+
+@frozen
+class Between:
+    """The packet's *selector* is *low*, *high* or what lies between; both are written as numbers."""
+
+    selector: str
+    low: str
+    high: str
+
+    @property
+    def text(self) -> str:
+        """As nft(8) writes it."""
+        return f"{self.selector} {self.low}-{self.high}"
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Load, and compare twice."""
+        selector = SELECTORS[self.selector]
+        low, high = (encode((selector.type,), (end,)) for end in (self.low, self.high))
+        return (selector.into(0), _compare(_AT_LEAST, low), _compare(_AT_MOST, high))
+
+
+@frozen
+class Within:
+    """The address that the packet's *selector* is lies in *prefix*."""
+
+    selector: str
+    prefix: str
+
+    @property
+    def text(self) -> str:
+        """As nft(8) writes it."""
+        return f"{self.selector} {self.prefix}"
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Whole octets are loaded and compared as they are; other lengths are masked first, as nft(8) does it too."""
+        network, selector = ip_network(self.prefix), SELECTORS[self.selector]
+        octets, bits = divmod(network.prefixlen, 8)
+        address = network.network_address.packed
+        if not bits:
+            return (selector.first(octets), _compare(_EQUAL, address[:octets]))
+        return (
+            selector.into(0),
+            _bitwise(network.netmask.packed, bytes(len(address))),
+            _compare(_EQUAL, address),
+        )
 
 
 @frozen
@@ -130,12 +152,11 @@ class AnyOf:
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Load, mask, and see that something is left."""
-        mask = _host(sum(BITS[self.selector][name] for name in self.names))
-        return (
-            SELECTORS[self.selector].into(0),
-            _bitwise(mask, _host(0)),
-            Expression("cmp", {"sreg": register(0), "op": _CMP_NEQ, "data": _host(0)}),
-        )
+        mask = mask_of(self.selector, self.names)
+        return (SELECTORS[self.selector].into(0), _bitwise(mask, host_order(0)), _compare(_UNEQUAL, host_order(0)))
+
+
+# --- what is done with it ------------------------------------------------------------------------------------
 
 
 @frozen
@@ -154,7 +175,7 @@ class SetMarkBit:
         """Mark = (mark & ~bit) ^ bit, which is how nft(8) says "or" too."""
         return (
             Expression("meta", {"key": _MARK, "dreg": register(0)}),
-            _bitwise(_host(~self.bit & 0xFFFFFFFF), _host(self.bit)),
+            _bitwise(host_order(~self.bit & 0xFFFFFFFF), host_order(self.bit)),
             Expression("meta", {"key": _MARK, "sreg": register(0)}),
         )
 
@@ -183,18 +204,20 @@ class Verdict:
 
 
 @frozen
-class Counter:
-    """Count packets and bytes that come by here."""
+class Count:
+    """Count packets and bytes that come by here, in the table's counter *name*."""
+
+    name: str
 
     @property
     def text(self) -> str:
-        """As nft(8) writes it when nothing has come by yet."""
-        return "counter packets 0 bytes 0"
+        """As nft(8) writes it."""
+        return f'counter name "{self.name}"'
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """One that starts at zero."""
-        return (Expression("counter"),)
+        """A reference to the counter."""
+        return (Expression("objref", {"type": OBJECT_COUNTER, "name": self.name}),)
 
 
 @frozen
@@ -212,12 +235,46 @@ class Masquerade:
         return (Expression("masq"),)
 
 
+@frozen
+class Translate:
+    """Give the connection what map *name* holds under the packet's *selectors*; without an entry, nothing.
+
+    "dnat" gives another destination, which is an address and a port; "snat" another source, an address. In a table of
+    family inet this is done to packets of *family* only (nft_nat_inet_eval).
+    """
+
+    verb: str = field()
+    family: Family
+    selectors: tuple[str, ...]
+    name: str
+
+    @verb.validator
+    def _known(self, _: object, value: str) -> None:
+        if value not in {"dnat", "snat"}:
+            raise ValueError(f"a translation is dnat or snat, not {value!r}")
+
+    @property
+    def text(self) -> str:
+        """As nft(8) writes it."""
+        return f"{self.verb} {self.family.name.lower()} to {' . '.join(self.selectors)} map @{self.name}"
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Load the key, look it up, and translate to what then lies in the registers: the address, behind it a port."""
+        found = Expression("lookup", {"set": self.name, "sreg": register(0), "dreg": register(0)})
+        verb = _DESTINATION if self.verb == "dnat" else _SOURCE
+        fields: dict[str, Value] = {"type": verb, "family": int(self.family), "addr_min": register(0)}
+        if verb == _DESTINATION:
+            fields["proto_min"] = register(1 if self.family is Family.IP else 4)
+        return (*loads(self.selectors), found, Expression("nat", fields))
+
+
 Rule = tuple[Statement, ...]
 
 
 def rule_text(rule: Iterable[Statement]) -> str:
     """Write *rule* as nft(8) does."""
-    return " ".join(statement.text for statement in rule)
+    return " ".join(statement.text for statement in rule if statement.text)
 
 
 def rule_expressions(rule: Iterable[Statement]) -> tuple[Expression, ...]:
@@ -225,6 +282,10 @@ def rule_expressions(rule: Iterable[Statement]) -> tuple[Expression, ...]:
     return tuple(expression for statement in rule for expression in statement.expressions)
 
 
+def _compare(operation: int, data: bytes) -> Expression:
+    return Expression("cmp", {"sreg": register(0), "op": operation, "data": data})
+
+
 def _bitwise(mask: bytes, xor: bytes) -> Expression:
-    fields: dict[str, Value] = {"sreg": register(0), "dreg": register(0), "len": 4, "mask": mask, "xor": xor}
+    fields: dict[str, Value] = {"sreg": register(0), "dreg": register(0), "len": len(mask), "mask": mask, "xor": xor}
     return Expression("bitwise", fields)

@@ -1,16 +1,16 @@
-"""A table of nftables as frozen values: its sets and maps, its chains and their rules. No bytes, no netlink.
+"""A table of nftables as frozen values: its counters, sets and maps, its chains and their rules. No bytes, no netlink.
 
 What these become on the wire is ``messages``, how nft(8) prints them is ``text``.
 """
 
+from collections.abc import Iterable, Mapping
+
 from attrs import field, frozen
 
 from linkwright.kernel.nftables import datatypes
-from linkwright.kernel.nftables.numbers import HOOKS, PRIORITIES, Family
+from linkwright.kernel.nftables.numbers import HOOKS, Family
 from linkwright.kernel.nftables.statements import Rule
 from linkwright.plan.resources import Element
-
-_NAMED_WITHIN = 10  # nft(8) prints a priority by name when one is that near
 
 
 @frozen
@@ -57,17 +57,6 @@ class Hook:
         if value not in HOOKS or self.policy not in {"accept", "drop"}:
             raise ValueError(f"no such hook or policy: {value} {self.policy}")
 
-    @property
-    def priority_text(self) -> str:
-        """Its priority as nft(8) writes it: by the nearest name."""
-        for name, number in PRIORITIES.items():
-            offset = self.priority - number
-            if not offset:
-                return name
-            if abs(offset) <= _NAMED_WITHIN:
-                return f"{name} {'-' if offset < 0 else '+'} {abs(offset)}"
-        return str(self.priority)
-
 
 @frozen
 class Chain:
@@ -80,13 +69,19 @@ class Chain:
 
 @frozen
 class Table:
-    """A whole table. ``comment`` is shown by nft(8) and kept by the kernel: at most 128 bytes (nft's limit)."""
+    """A whole table. ``comment`` is shown by nft(8) and kept by the kernel: at most 128 bytes (nft's limit).
+
+    ``needed_for`` makes it one that a kernel may lack the family for: in words, what cannot be had then. It is missed
+    only when an element of it is wished.
+    """
 
     name: str
     sets: tuple[Set, ...] = ()
     chains: tuple[Chain, ...] = ()
     comment: str = ""
     family: Family = Family.INET
+    counters: tuple[str, ...] = ()
+    needed_for: str = ""
 
     def set(self, name: str) -> Set:
         """The set or map *name*; LookupError, naming those there are, if there is none."""
@@ -99,6 +94,18 @@ class Table:
     def label(self) -> str:
         """Family and name, as commands name it."""
         return f"{self.family.name.lower()} {self.name}"
+
+
+def homes_of(tables: Iterable[Table]) -> dict[str, Table]:
+    """Which of *tables* has which set: names of sets are unique over all of them."""
+    return {one.name: table for table in tables for one in table.sets}
+
+
+def home_of(homes: Mapping[str, Table], name: str) -> Table:
+    """The table that has set *name*; LookupError, naming all sets, if none has."""
+    if name not in homes:
+        raise LookupError(f"there is no set {name} in our tables; there are {', '.join(homes)}")
+    return homes[name]
 
 
 def element_text(table: Table, element: Element) -> str:

@@ -7,7 +7,7 @@ lie in the receive queue (netlink(7)), so nothing here ever waits for a reply.
 import errno
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from attrs import frozen
 
@@ -22,6 +22,7 @@ from linkwright.kernel.transport import open_socket
 _RECEIVE = 1 << 16  # the kernel's dumps come in pieces of at most 32 KiB
 _LAST_SEQUENCE = (1 << 32) - 1
 _DUMPS = 20  # how often a dump is begun again when the tables change under it
+_TOGETHER = 64  # requests in one send; each answer takes 4 KiB of the receive buffer (nft_get_set_elem)
 
 
 def open_events() -> socket.socket:
@@ -88,6 +89,33 @@ class Transport:
     def get(self, request: Request) -> Message | None:
         """Read one object; None if there is no such thing. OSError for any other refusal."""
         return next(iter(self._ask(request, NLM_F_ACK)), None)
+
+    def get_each(self, requests: Sequence[Request], *, absent: Container[int]) -> list[Message | None]:
+        """Read one object for each of *requests*; None for one that is refused with an errno of *absent*.
+
+        OSError for any other refusal, or if an answer is lost (ENOBUFS).
+        """
+        found: list[Message | None] = []
+        for start in range(0, len(requests), _TOGETHER):
+            found += self._get_some(requests[start : start + _TOGETHER], absent)
+        return found
+
+    def _get_some(self, requests: Sequence[Request], absent: Container[int]) -> list[Message | None]:
+        first = self._take(len(requests))
+        self._socket.send(b"".join(request.framed(first + at) for at, request in enumerate(requests)))
+        answers: dict[int, Message | None] = {}
+        for message in self._replies():
+            failed = netlink.failure(message) if message.type == NLMSG_ERROR else None
+            if failed is None:
+                answers[message.sequence - first] = message
+            elif failed.code in absent:
+                answers[message.sequence - first] = None
+            else:
+                raise OSError(failed.code, failed.text or os.strerror(failed.code))
+        try:
+            return [answers[at] for at in range(len(requests))]
+        except KeyError:
+            raise OSError(errno.ENOBUFS, "the kernel's answers did not fit in the receive buffer") from None
 
     def dump(self, request: Request) -> list[Message]:
         """Read all objects of a kind; none if what they would be in does not exist. OSError for any other refusal."""

@@ -1,4 +1,4 @@
-"""Changes that others make to our table, and to the one chain of Docker's that we have a rule in, as events.
+"""Changes that others make to our tables, and to the one chain of Docker's that we have a rule in, as events.
 
 The kernel tells of each transaction what changed and, last, that a new generation begins; it names the port of the
 socket that asked, so our own work is known and left out. One event for each transaction and name, however many
@@ -7,6 +7,8 @@ messages it was. Chains of iptables-legacy are not in nf_tables: nothing is told
 
 import errno
 import socket
+from collections import Counter
+from collections.abc import Container, Sequence
 
 import trio
 
@@ -29,15 +31,18 @@ _TABLE_NAME = 1  # NFTA_*_TABLE, and NFTA_TABLE_NAME: the first attribute of eac
 
 async def watch(
     listening: socket.socket,
-    table: Table,
+    tables: Sequence[Table],
     own_port: int,
     events: trio.MemorySendChannel[KernelEvent],
+    told: Counter[str],
 ) -> None:
-    """Send *events* for what is heard on *listening*, for ever.
+    """Send *events* for what is heard on *listening*, for ever, and count them by name in *told*.
 
-    "ruleset": *table* or something in it was changed by another than *own_port*. "docker-user": chain DOCKER-USER of
-    ``ip filter`` or ``ip6 filter`` was. "overrun": the kernel had more to tell than the buffer holds; look everywhere.
+    "ruleset": one of *tables* or something in it was changed by another than *own_port*. "docker-user": chain
+    DOCKER-USER of ``ip filter`` or ``ip6 filter`` was. "overrun": the kernel had more to tell than the buffer holds;
+    look everywhere.
     """
+    ours = {(int(table.family), table.name) for table in tables}
     pending: set[str] = set()
     while True:
         await trio.lowlevel.checkpoint()
@@ -51,6 +56,7 @@ async def watch(
                 raise
             await _drain(listening)
             pending.clear()
+            told["overrun"] += 1
             await events.send(KernelEvent("overrun"))
             continue
         for message in netlink.messages(data):
@@ -58,11 +64,12 @@ async def watch(
             if message.type >> 8 != SUBSYSTEM:
                 continue
             if kind == Kind.NEWGEN:
+                told.update(pending)
                 for name in sorted(pending):
                     await events.send(KernelEvent(name))
                 pending.clear()
             elif message.port != own_port:
-                pending |= _names(message, kind, table)
+                pending |= _names(message, kind, ours)
 
 
 async def _drain(listening: socket.socket) -> None:
@@ -82,11 +89,11 @@ async def _drain(listening: socket.socket) -> None:
                 raise
 
 
-def _names(message: Message, kind: int, table: Table) -> set[str]:
+def _names(message: Message, kind: int, ours: Container[tuple[int, str]]) -> set[str]:
     """Names of the events that *message* is a reason for."""
     found = nf.read(message)
     owner = string(found.get(_TABLE_NAME, b""))
-    if (nf.family(message), owner) == (table.family, table.name):
+    if (nf.family(message), owner) in ours:
         return {"ruleset"}
     if nf.family(message) in {Family.IP, Family.IP6} and owner == "filter" and kind in _CHAIN_NAMES:
         chain = string(found.get(_CHAIN_NAMES[Kind(kind)], b""))
