@@ -15,6 +15,7 @@ from linkwright.model import Endpoint, HostFacts, LinkFact, Mac, StoredNetwork, 
 from linkwright.model.change import Change
 from linkwright.plan import Key, Resource
 from linkwright.store import MemoryStore
+from linkwright.testkit.fake_host_ports import FakeHostPorts
 from linkwright.testkit.fake_kernel import FakeKernel
 from linkwright_bridge import Bridge
 
@@ -36,6 +37,7 @@ class World:
     kernel: FakeKernel
     store: MemoryStore
     drivers: list[Registered]
+    host_ports: FakeHostPorts = field(factory=FakeHostPorts)
     told: list[Observation] = field(factory=list)
     given_back: list[str] = field(factory=list)
     now: float = 1_000_000.0
@@ -53,6 +55,7 @@ class World:
 
         self.engine = Engine(
             kernel=self.kernel,
+            host_ports=self.host_ports,
             commit=self.store.commit,
             drivers=self.drivers,
             clock=lambda: self.now,
@@ -65,8 +68,7 @@ class World:
 
     async def load(self) -> None:
         """Do what the daemon does at its start."""
-        contents = await self.store.load()
-        self.engine.state.load((*contents.networks, *contents.endpoints))
+        self.engine.state.load(await self.store.load())
         await self.engine.reconcile.start()
 
     async def network(

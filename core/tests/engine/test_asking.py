@@ -15,9 +15,10 @@ from core.tests.engine.paper import Paper, registered
 
 from linkwright import sdk
 from linkwright.engine.asking import DEADLINE, Asking
+from linkwright.engine.desired import Scope
 from linkwright.engine.observation import DriverOverrun, Observation
 from linkwright.errors import Conflict, DriverFault, Refused, Unavailable
-from linkwright.model import Endpoint, HostFacts, StoredNetwork
+from linkwright.model import Endpoint, HostFacts, PortBinding, Protocol, StoredNetwork
 from linkwright.plan import Bridge, Element, Link, Mark, Sysctl, Wishes
 from linkwright.wire.routes import TABLE, Touches
 
@@ -88,7 +89,7 @@ async def test_a_suspended_driver_keeps_no_other_from_answering(autojump_clock: 
         with pytest.raises(Unavailable):
             await asking.wishes(network("bad"))
 
-    assert await asking.wishes(network("good")) == [{}]
+    assert await asking.wishes(network("good")) == {Scope(NETWORK): {}}
     assert (asking.suspended("good"), asking.suspended("bad")) == (False, True)
 
 
@@ -131,7 +132,7 @@ async def test_threads_that_hang_are_the_drivers_own() -> None:
             for _ in range(100):
                 nursery.start_soon(_swallowed, asking)
         with trio.fail_after(5):
-            assert await asking.wishes(network("good")) == [{}]
+            assert await asking.wishes(network("good")) == {Scope(NETWORK): {}}
             assert await trio.to_thread.run_sync(lambda: 7) == 7
         assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
 
@@ -334,9 +335,10 @@ async def test_what_we_own_is_marked_and_what_we_borrow_is_not() -> None:
     )
     asking = Asking([registered(driver)], instance="blue", somewhere=here)
 
-    own, theirs = await asking.wishes(network(), [endpoint()])
+    answers = await asking.wishes(network(), [endpoint()])
 
-    marks = {key: getattr(wish, "mark", None) for wishes in (own, theirs) for key, wish in wishes.items()}
+    assert list(answers) == [Scope(NETWORK), Scope(NETWORK, ENDPOINT)]
+    marks = {key: getattr(wish, "mark", None) for wishes in answers.values() for key, wish in wishes.items()}
     assert marks == {
         ("link", "lwnet"): Mark("blue", NETWORK),
         ("link", "eth9"): None,
@@ -354,10 +356,135 @@ async def test_a_required_setting_is_made_only_where_the_operator_lets_us(manage
 
     answers = await asking.wishes(network(), [endpoint()])
 
-    assert [wishes[setting.key] for wishes in answers] == [attrs.evolve(setting, hold=hold)] * 2
+    assert [wishes[setting.key] for wishes in answers.values()] == [attrs.evolve(setting, hold=hold)] * 2
 
 
 async def test_an_unknown_driver_is_refused_with_what_to_install() -> None:
     """S-05: which package, and that linkwright has to be restarted."""
     with pytest.raises(Refused, match="pip install linkwright-macvlan"):
         await Asking([], instance="default").wishes(network("macvlan"))
+
+
+# --- ports ---------------------------------------------------------------------------------------------------------
+
+ANY4, ANY6 = ip_address("0.0.0.0"), ip_address("::")
+WEB = PortBinding(Protocol.TCP, 80, host_port=8080, host_port_end=8080)
+
+
+class Publisher(Paper):
+    """A driver on paper that publishes."""
+
+    def bindings(self, network: object, endpoint: object, ports: object) -> Any:  # noqa: ARG002 - the core's, as below
+        """What was handed in."""
+        return self.answers["bindings"](ports)
+
+    def publish(self, network: object, endpoint: Endpoint) -> Any:  # noqa: ARG002
+        """What was handed in."""
+        self.asked += 1
+        return self.answers["publish"](endpoint)
+
+
+def publisher(answer: Any = None, **answers: Any) -> tuple[Publisher, Asking]:
+    """Such a driver behind the door; asked what has to be bound it answers *answer*."""
+    driver = Publisher()
+    driver.answers |= {"bindings": lambda _: answer, "publish": lambda _: Wishes()} | answers
+    return driver, Asking([registered(driver)], instance="default", somewhere=here)
+
+
+BINDINGS: dict[str, tuple[Any, str]] = {
+    "nothing": (None, "groups of bindings are tuples in a tuple"),
+    "no groups": ((WEB,), "groups of bindings are tuples in a tuple"),
+    "an empty group": (((),), "groups of bindings are tuples in a tuple"),
+    "texts": ((("8080:80",),), "'8080:80' bound, which is no binding"),
+    "an address that is not named": (((WEB,),), "no binding of a named address"),
+    "an address with a length": (
+        ((attrs.evolve(WEB, host_address=ip_interface("192.0.2.1/24")),),),
+        "no binding of a named address",
+    ),
+    "what nobody asked for": (
+        ((PortBinding(Protocol.UDP, 80, ANY4, 8080, 8080),),),
+        "nobody asked for port 80/udp",
+    ),
+    "two ports in one": (
+        ((attrs.evolve(WEB, host_address=ANY4), attrs.evolve(WEB, host_address=ANY6, host_port=8081)),),
+        "in one group, which cannot be one port",
+    ),
+}
+
+
+@pytest.mark.parametrize("nonsense", BINDINGS)
+async def test_nonsense_about_ports_is_the_drivers_fault(nonsense: str) -> None:
+    """Found before a socket is opened for it."""
+    answer, text = BINDINGS[nonsense]
+    _, asking = publisher(answer)
+
+    with pytest.raises(DriverFault, match=text):
+        await asking.bindings(network(), endpoint(), (WEB,))
+
+
+async def test_what_has_to_be_bound_is_asked_only_where_there_are_ports() -> None:
+    """A right answer passes as it is."""
+    groups = ((attrs.evolve(WEB, host_address=ANY4), attrs.evolve(WEB, host_address=ANY6)),)
+    _, asking = publisher(groups)
+
+    assert await asking.bindings(network(), endpoint(), (WEB,)) == groups
+    assert await asking.bindings(network(), endpoint(), ()) == ()
+
+
+async def test_a_driver_is_asked_about_the_way_outside_only_while_an_endpoint_is_one() -> None:
+    """Its wishes are a scope of their own, may rest on the endpoint's, and are checked and marked like those."""
+    on_it = Sysctl("net/ipv4/conf/lwend/route_localnet", "1", before_up="lwend")
+    driver, asking = publisher(
+        endpoint=lambda _, __: Wishes.of(Link("lwend", Bridge())), publish=lambda _: Wishes.of(on_it)
+    )
+    inside = attrs.evolve(endpoint(), ports=(WEB,))
+    outside = attrs.evolve(inside, external=True)
+    internal = attrs.evolve(network(), internal=True)
+
+    assert list(await asking.wishes(network(), [inside])) == [Scope(NETWORK), Scope(NETWORK, ENDPOINT)]
+    assert list(await asking.wishes(internal, [outside])) == [Scope(NETWORK), Scope(NETWORK, ENDPOINT)]
+    asked = driver.asked
+    assert await asking.outside(network(), inside, ()) == {}
+    assert await asking.outside(internal, outside, ()) == {}
+    assert driver.asked == asked
+
+    scope = Scope(NETWORK, ENDPOINT, outside=True)
+    assert (await asking.wishes(network(), [outside]))[scope] == {on_it.key: on_it}
+    assert await asking.outside(network(), outside, [("link", "lwend")]) == {on_it.key: on_it}
+    with pytest.raises(DriverFault, match="requires link lwend"):
+        await asking.outside(network(), outside, ())
+    driver.answers["publish"] = lambda _: None
+    with pytest.raises(DriverFault, match="instead of Wishes"):
+        await asking.wishes(network(), [outside])
+
+
+async def test_an_endpoints_own_wishes_do_not_hang_on_its_ports() -> None:
+    """They are made once, and stand while ports come and go: so the driver is not shown any there."""
+    seen: list[Endpoint] = []
+    _, asking = publisher(endpoint=lambda _, shown: seen.append(shown) or Wishes())
+    bare = endpoint()
+    binding = attrs.evolve(WEB, host_address=ANY4)
+    outside = attrs.evolve(bare, ports=(WEB,), external=True, published=(binding,))
+
+    await asking.wishes(network(), [bare])
+    await asking.wishes(network(), [outside])
+    await asking.endpoint(network(), outside, ())
+
+    assert seen == [bare, bare, bare]
+
+
+async def test_making_an_endpoint_asks_its_driver_once(world: World) -> None:
+    """What the network wishes for is known: its making is the hot path."""
+    driver = Paper(endpoint=lambda _, __: Wishes.of(Link("lwpaper", Bridge(), master=None)))
+    world.drivers = [registered(driver)]
+    world.restart()
+    described = await world.engine.networks.described(
+        "paper", NETWORK, subnets=(), ipv4=True, ipv6=False, internal=False, options={}
+    )
+    await world.engine.networks.create(described)
+    driver.asked = 0
+
+    await world.endpoint()
+    await world.join()
+
+    assert driver.asked == 2

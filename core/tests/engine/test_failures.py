@@ -76,7 +76,7 @@ async def test_a_deletion_that_the_disk_does_not_take_is_finished_later(world: W
     else:
         assert before == world.host()
     assert not world.engine.networks.owed
-    assert not world.engine.endpoints.owed
+    assert not world.engine.ending.owed
     assert not [told for told in world.told if isinstance(told, UnknownId)]
 
 
@@ -244,7 +244,7 @@ async def test_a_lease_is_given_back_before_its_endpoint_is_forgotten(world: Wor
     await world.network()
     await world.endpoint()
     world.now += 61
-    world.engine.endpoints._give_back = failing
+    world.engine.ending._give_back = failing
     for _ in range(3):
         await world.engine.collecting.collect()
     assert list(world.engine.state.endpoints) == [ENDPOINT]
@@ -268,14 +268,14 @@ async def test_one_network_that_cannot_be_collected_does_not_keep_the_others(wor
     await world.endpoint()
     await world.endpoint("12" * 32, "10.2.0.2/24", network=OTHER)
     world.now += 61
-    give_back = world.engine.endpoints._give_back
+    give_back = world.engine.ending._give_back
 
     async def give_back_some(network: object, endpoint: sdk.Endpoint) -> None:
         if endpoint.id == ENDPOINT:
             raise Unavailable("the ledger is full")
         await give_back(network, endpoint)  # type: ignore[arg-type]
 
-    world.engine.endpoints._give_back = give_back_some
+    world.engine.ending._give_back = give_back_some
     for _ in range(2):
         await world.engine.collecting.collect()
 
@@ -313,7 +313,7 @@ async def test_an_eviction_leaves_the_newcomers_lease_alone(world: World) -> Non
     async def note(_: object, endpoint: sdk.Endpoint) -> None:
         given.append((endpoint.ipv4, endpoint.ipv6))
 
-    world.engine.endpoints._give_back = note
+    world.engine.ending._give_back = note
     await world.endpoint("ee" * 32)
 
     assert given == [(None, None)]
@@ -380,8 +380,9 @@ async def test_of_networks_on_one_subnet_the_oldest_was_given_back_first(
 ) -> None:
     """Pools carry no network's name: Docker removes one of two networks, and the subnet is still held for the other."""
     world.restart(references=lambda: lambda _: references)
+    stored = await described(world)
     for network in (NETWORK, OTHER):
-        await world.engine.state.commit(Put(evolve(await described(world), id=network)))
+        await world.engine.state.commit(Put(evolve(stored, id=network)))
 
     await world.engine.collecting.collect()
     world.now += 61

@@ -110,7 +110,7 @@ async def test_r_15_an_address_whose_holder_is_gone_is_free_at_once(world: World
     world.now += 61
     world.kernel.destroy_sandbox(SANDBOX)
 
-    assert await world.engine.endpoints.evict("test", POOL, ADDRESS)
+    assert await world.engine.ending.evict("test", POOL, ADDRESS)
     assert (list(world.engine.state.endpoints), world.given_back) == ([], [ENDPOINT])
 
 
@@ -137,7 +137,7 @@ async def test_an_address_whose_holder_may_live_is_not_taken(
     if not alive:
         world.kernel.sandboxes.clear()
 
-    assert not await world.engine.endpoints.evict("test", POOL, ADDRESS)
+    assert not await world.engine.ending.evict("test", POOL, ADDRESS)
     assert list(world.engine.state.endpoints) == [ENDPOINT]
 
 
@@ -147,8 +147,8 @@ async def test_an_address_is_freed_in_its_own_subnet_only(world: World) -> None:
     world.now += 61
     world.kernel.destroy_sandbox(SANDBOX)
 
-    assert not await world.engine.endpoints.evict("blue", POOL, ADDRESS)
-    assert not await world.engine.endpoints.evict("test", ip_network("10.1.0.0/16"), ADDRESS)
+    assert not await world.engine.ending.evict("blue", POOL, ADDRESS)
+    assert not await world.engine.ending.evict("test", ip_network("10.1.0.0/16"), ADDRESS)
     assert list(world.engine.state.endpoints) == [ENDPOINT]
 
 

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from linkwright import sdk
-from linkwright.plan import Wishes, check, diff, render_all
+from linkwright.plan import Resource, Wishes, check, diff, render_all
 
 FOUR = sdk.Subnet(ip_network("10.1.0.0/24"), ip_interface("10.1.0.1/24"))
 SECOND = sdk.Subnet(ip_network("10.2.0.0/24"), ip_interface("10.2.0.1/24"))
@@ -22,7 +22,7 @@ ENDPOINT = sdk.Endpoint(
 )
 
 
-def made(*resources: sdk.Link | sdk.Element | sdk.Sysctl) -> str:
+def made(*resources: Resource) -> str:
     """Return what making *resources* looks like."""
     return render_all(diff({}, Wishes(resources).by_key()).steps)
 
@@ -36,6 +36,56 @@ def test_a_pair_has_one_end_on_the_bridge_and_one_for_the_sandbox() -> None:
         "bridge link set dev lwh0123456789ab isolated on\n"
     )
     assert sdk.sandbox_end(ENDPOINT) == "lwc0123456789ab"
+
+
+PAIR = sdk.veth(ENDPOINT, bridge="lwb1", mtu=1500)
+
+
+def test_a_limit_to_the_container_is_on_the_hosts_end_and_one_from_it_on_an_ifb() -> None:
+    """The kernel queues what leaves a link, so what comes in is led to one that it leaves first."""
+    assert made(*sdk.rate_limits(ENDPOINT, PAIR, inward=8_000_000, outward=2_000_000, burst=100_000)) == (
+        "ip link add lwi0123456789ab mtu 1500 up type ifb\n"
+        "tc qdisc replace dev lwh0123456789ab root handle 6c77: tbf rate 8000000bit burst 100000b latency 50ms\n"
+        "tc qdisc replace dev lwi0123456789ab root handle 6c77: tbf rate 2000000bit burst 100000b latency 50ms\n"
+        "tc qdisc replace dev lwh0123456789ab ingress\n"
+        "tc filter add dev lwh0123456789ab parent ffff: pref 27767 protocol all "
+        "u32 match u32 0 0 action mirred egress redirect dev lwi0123456789ab\n"
+    )
+
+
+@pytest.mark.parametrize("none", [None, 0])
+def test_no_limit_is_nothing_at_all(none: int | None) -> None:
+    """Not even a queue that would let everything pass."""
+    assert sdk.rate_limits(ENDPOINT, PAIR, inward=none, outward=none) == ()
+    assert [type(wish).__name__ for wish in sdk.rate_limits(ENDPOINT, PAIR, inward=10**6, outward=none)] == ["Shaper"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst"),
+    [
+        (8_000, 69_632),  # a packet of 64 KiB and its headers, in one piece
+        (10**9, 1_250_000),  # 10 ms
+    ],
+)
+def test_a_burst_suits_its_rate(rate: int, burst: int) -> None:
+    """Nobody has to know what a token bucket is."""
+    (shaper,) = sdk.rate_limits(ENDPOINT, PAIR, inward=rate, outward=None)
+    assert isinstance(shaper, sdk.Shaper)
+    assert shaper.burst == burst
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "text"),
+    [
+        (10**6, 1517, "a burst of 1517 bytes lets no frame of 1518 bytes pass; take more, or a smaller MTU"),
+        (8_000, 10**6, "a burst of 1000000 bytes takes too long to earn at 8000 bit/s; take a smaller burst"),
+    ],
+)
+def test_a_burst_that_does_not_suit_its_rate_is_refused(rate: int, burst: int, text: str) -> None:
+    """The kernel would drop every packet, or say EINVAL and no more."""
+    with pytest.raises(sdk.Refused) as refused:
+        sdk.rate_limits(ENDPOINT, PAIR, inward=None, outward=rate, burst=burst)
+    assert str(refused.value) == text
 
 
 GATEWAYS = [
@@ -80,7 +130,7 @@ def test_p_14_an_internal_network_has_no_gateway() -> None:
     assert sdk.gateways(evolve(NETWORK, internal=True), ENDPOINT) == ()
 
 
-RULES: list[tuple[str, dict[str, bool], sdk.Network[Any], list[str]]] = [
+RULES: list[tuple[str, dict[str, Any], sdk.Network[Any], list[str]]] = [
     ("closed", {"outward": False, "siblings": False}, NETWORK, ["bridges lwb1"]),
     ("among themselves", {"outward": False}, NETWORK, ["bridges lwb1", "siblings lwb1 lwb1"]),
     (
@@ -91,9 +141,15 @@ RULES: list[tuple[str, dict[str, bool], sdk.Network[Any], list[str]]] = [
     ),
     (
         "outward with their own",
-        {"outward": True, "siblings": False, "masquerade": False},
+        {"outward": True, "siblings": False, "masquerade": ()},
         NETWORK,
         ["bridges lwb1", "outward lwb1"],
+    ),
+    (
+        "outward with the host's address by IPv6 alone",
+        {"outward": True, "siblings": False, "masquerade": [6]},
+        NETWORK,
+        ["bridges lwb1", "outward lwb1", "masquerade6 lwb1"],
     ),
     (
         "one family",
@@ -107,7 +163,7 @@ RULES: list[tuple[str, dict[str, bool], sdk.Network[Any], list[str]]] = [
 @pytest.mark.parametrize(
     ("flags", "network", "elements"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES]
 )
-def test_what_the_firewall_is_told(flags: dict[str, bool], network: sdk.Network[Any], elements: list[str]) -> None:
+def test_what_the_firewall_is_told(flags: dict[str, Any], network: sdk.Network[Any], elements: list[str]) -> None:
     """Every bridge is known; what it may do is said by membership, not by rules."""
     rules = sdk.bridge_rules(network, "lwb1", **flags)
     assert elements == [" ".join((rule.set, *rule.parts)) for rule in rules if isinstance(rule, sdk.Element)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkwright import sdk
-from linkwright.sdk.options import DOCKER_LABELS
+from linkwright.sdk.options import DOCKER_ENDPOINT_LABELS, DOCKER_LABELS
 
 
 @frozen
@@ -168,3 +168,53 @@ def test_the_options_of_a_class_can_be_listed() -> None:
     assert [(name, spec.keys, spec.help) for name, spec in sdk.specs(Mixed).items()] == [
         ("side", ("side",), "left or right")
     ]
+
+
+# --- of endpoints ------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Attached(sdk.EndpointOptions):
+    """What a driver lets an endpoint say."""
+
+    seat: int = sdk.option("com.example.seat", "seat", parse=sdk.number(1, 9), default=1, help="which seat")
+
+
+def attached(**pairs: str) -> Attached:
+    """Read ``--driver-opt``."""
+    return sdk.read_endpoint(Attached, sdk.Endpoint("e", "n", options=pairs), driver="toy")
+
+
+def test_an_endpoint_has_options_of_its_own() -> None:
+    """``docker network connect --driver-opt``; what the core itself understands is among them."""
+    assert attached() == Attached()
+    assert attached(seat="7").seat == 7
+    assert attached(ifname="foo0").interface == attached(**{"com.docker.network.endpoint.ifname": "foo0"}).interface
+    assert attached(ifname="foo0").interface == "foo0"
+
+
+@pytest.mark.parametrize("label", sorted(DOCKER_ENDPOINT_LABELS))
+def test_p_22_dockers_own_labels_of_endpoints_pass(label: str) -> None:
+    """The engine does what they say."""
+    assert attached(**{label: "whatever"}) == Attached()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        ({"saet": "1"}, "driver toy has no endpoint option 'saet'; did you mean 'seat'?"),
+        ({"mtu": "1400"}, "driver toy has no endpoint option 'mtu'; it knows com.docker.network.endpoint.ifname, com."),
+        ({"seat": "0"}, "endpoint option seat='0' of driver toy: write a whole number from 1 to 9 (which seat)"),
+        ({"ifname": "a/b"}, "endpoint option ifname='a/b' of driver toy: 'a/b' is no interface name"),
+        (
+            {"ifname": "a", "com.docker.network.endpoint.ifname": "b"},
+            "driver toy was given com.docker.network.endpoint.ifname and ifname with different values; name one",
+        ),
+        ({"com.docker.network.enable_ipv6": "1"}, "driver toy has no endpoint option 'com.docker.network.enable_ipv6'"),
+    ],
+)
+def test_p_22_what_an_endpoint_cannot_say_is_refused_as_of_a_network(pairs: dict[str, str], text: str) -> None:
+    """And it is told that it is about an endpoint: the network may know the word."""
+    with pytest.raises(sdk.Refused) as refused:
+        attached(**pairs)
+    assert str(refused.value).startswith(text)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from linkwright.model import (
     Endpoint,
     EndpointState,
+    FoundBefore,
     HostFacts,
     Lease,
     LeaseKind,
@@ -123,7 +124,8 @@ def _records() -> st.SearchStrategy[Record]:
         since=seconds,
         epoch=epochs,
     )
-    return networks | endpoints | pools | leases
+    found = st.builds(FoundBefore, key=ids, boot=text, attributes=pairs)
+    return networks | endpoints | pools | leases | found
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +138,7 @@ def any_record() -> st.SearchStrategy[Record]:
 def sample() -> Contents:
     """One record of each kind with every field set, and one with as few as can be."""
     mac = Mac.parse("02:42:0a:00:00:02")
-    uplink = LinkFact("eth0", "", 9000, "02:00:00:00:00:01", up=True)
+    uplink = LinkFact("eth0", "", 9000, "02:00:00:00:00:01", up=True, ours=True, master="bond0")
     binding = PortBinding(Protocol.TCP, 80, ip_address("192.0.2.1"), 8080, 8090)
     return Contents.of(
         [
@@ -201,6 +203,8 @@ def sample() -> Contents:
                 epoch=3,
             ),
             Lease("pool-least", ip_address("fd00::2")),
+            FoundBefore("link full0", "boot-1", {"mtu": "9000", "up": "false"}),
+            FoundBefore("link least0", ""),
         ]
     )
 

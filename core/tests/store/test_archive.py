@@ -99,7 +99,7 @@ REFUSED = [
     (f"{HEADER}\n{LEASE}\n{LEASE.replace('.2', '.3')}", "has 2 records and its first line says 1"),
     (f"{HEADER}\n{LEASE}\n{LEASE}", "line 3 of the export: a second lease p 10.0.0.2"),
     (f"{HEADER}\n{LEASE[:-9]}", "line 2 of the export: not JSON"),
-    (f"{HEADER}\n\n{{}}", "line 3 of the export: one of network, endpoint, pool, lease is needed"),
+    (f"{HEADER}\n\n{{}}", "line 3 of the export: one of network, endpoint, pool, lease, found is needed"),
     (f'{HEADER}\n{{"lease":{{}},"pool":{{}}}}', "line 2 of the export: one of .* and nothing beside it"),
     (f'{HEADER}\n{{"planet":{{}}}}', "line 2 of the export: 'planet' is no kind of record"),
     (f'{HEADER}\n{{"lease":[]}}', "line 2 of the export: 'lease' is no kind of record, or what follows is no object"),

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from linkwright.errors import Unavailable
-from linkwright.model import Endpoint
-from linkwright.model.change import Put
+from linkwright.model import Endpoint, FoundBefore, Network
+from linkwright.model.change import Put, Record
 from linkwright.store import SqliteStore
 from linkwright.store.copies import Copier, make_good_copy
 from linkwright.store.files import Files
@@ -89,6 +89,33 @@ def test_a_copy_is_made_at_once_and_then_after_changes_only() -> None:
     assert made.wait()
     assert not made.calls.acquire(blocking=False)
     assert copier.statistics().copies == 2
+
+
+def test_what_must_not_be_lost_is_copied_soon() -> None:
+    """It does not wait for the minute that an earlier change has begun, nor a later change for the next."""
+    made = Made()
+    copier = Copier(made, interval=3600, soon=0.01)
+    assert made.wait()
+    copier.changed()
+    copier.changed(soon=True)
+    assert made.wait()
+    copier.changed()
+    assert not made.calls.acquire(blocking=False)
+    copier.close()
+    assert made.wait()
+
+
+@pytest.mark.parametrize("record", [Network("k", "bridge", {}), FoundBefore("k", "boot-1")])
+async def test_what_only_the_file_tells_of_is_copied_soon(tmp_path: Path, record: Record) -> None:
+    """A network, and what was found before: no mark on a link tells of them. With it goes what was committed before."""
+    files = Files(tmp_path)
+    store = (await SqliteStore.open(tmp_path, copy_interval=3600)).store
+    await store.commit([Put(Endpoint("e", "k"))])
+    await store.commit([Put(record)])
+    with trio.fail_after(30):
+        while not files.good.exists() or _keys(files.good) != ["e"]:
+            await trio.lowlevel.checkpoint()
+    await store.aclose()
 
 
 def test_without_a_change_the_end_makes_no_copy() -> None:

@@ -94,7 +94,7 @@ REFUSED = [
     ("network", "{", "not JSON"),
     ("network", "[]", r"a JSON object is needed, this is \[\]"),
     ("network", "[" * 100_000, "not JSON"),
-    ("planet", "{}", "'planet' is no kind of record; there are network, endpoint, pool, lease"),
+    ("planet", "{}", "'planet' is no kind of record; there are network, endpoint, pool, lease, found"),
     ("endpoint", "{}", r"'id' is missing.* @ \$\.id; 'network' is missing"),
     ("endpoint", '{"id":"e","network":"n","colour":1}', r"unknown field colour \(written by a newer linkwright\?"),
     ("endpoint", '{"id":5,"network":"n"}', r"5 is no str @ \$\.id"),

@@ -1,14 +1,14 @@
 """What we answer: the JSON that Docker reads, and the mistakes that cannot be made."""
 
 import json
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkwright.model import Mac
+from linkwright.model import Mac, PortBinding, Protocol
 from linkwright.wire import Api, Reply, encode, encode_failure
 from linkwright.wire.replies import (
     ActivateReply,
@@ -54,6 +54,24 @@ GOLDEN: list[tuple[Reply, str]] = [
     (EndpointReply(OPEN), "{}"),
     (EndpointInfoReply(), '{"Value":{}}'),
     (EndpointInfoReply({"link": "lw70fd"}), '{"Value":{"link":"lw70fd"}}'),
+    (EndpointInfoReply({}, ports=()), '{"Value":{"com.docker.network.portmap":[]}}'),
+    (
+        EndpointInfoReply(
+            {},
+            ports=(
+                PortBinding(Protocol.TCP, 80, ip_address("0.0.0.0"), 8080, 8080),
+                PortBinding(Protocol.UDP, 53, ip_address("::"), 5353),
+                PortBinding(Protocol.SCTP, 9, None, 9),
+            ),
+            addresses=(ip_address("10.1.0.2"),),
+        ),
+        (
+            '{"Value":{"com.docker.network.portmap":['
+            '{"Proto":6,"IP":"10.1.0.2","Port":80,"HostIP":"0.0.0.0","HostPort":8080,"HostPortEnd":8080},'
+            '{"Proto":17,"IP":"10.1.0.2","Port":53,"HostIP":"::","HostPort":5353,"HostPortEnd":5353},'
+            '{"Proto":132,"IP":"10.1.0.2","Port":9,"HostIP":"","HostPort":9,"HostPortEnd":9}]}}'
+        ),
+    ),
     (JoinReply(), "{}"),
     (
         JoinReply(source="lw70fd", disable_gateway_service=True),

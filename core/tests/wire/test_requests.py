@@ -8,6 +8,7 @@ import pytest
 
 from linkwright.model import Mac, PortBinding, Protocol, Subnet
 from linkwright.wire import Request, decode
+from linkwright.wire.fields import Undecodable
 from linkwright.wire.requests import (
     Activate,
     AllocateNetwork,
@@ -215,8 +216,20 @@ def test_legacy_links_do_not_disturb_a_join(call: str) -> None:
     ports = (PortBinding(Protocol.TCP, 90, None, 8090, 8090),)
     assert request in (
         Join("n1", "e1", "/run/docker/netns/8d518a6495ae", ports),
-        ProgramExternal("n1", "e1", ports),
+        ProgramExternal("n1", "e1", ports, ipv6=False),
     )
+
+
+def test_what_the_private_label_of_a_second_way_outside_means() -> None:
+    """From 28 on: the container's way outside by IPv6 is another endpoint. Anything but a truth value is refused."""
+    label = "com.docker.network.driver.private.no_proxy_6to4"
+    requests = [
+        _read("NetworkDriver.ProgramExternalConnectivity", NetworkID="n1", EndpointID="e1", Options=options)
+        for options in ({}, {label: False}, {label: True})
+    ]
+    assert requests == [ProgramExternal("n1", "e1", (), ipv6=ipv6) for ipv6 in (True, True, False)]
+    with pytest.raises(Undecodable, match="no_proxy_6to4"):
+        _read("NetworkDriver.ProgramExternalConnectivity", NetworkID="n1", EndpointID="e1", Options={label: "true"})
 
 
 @pytest.mark.parametrize("identifier", ["f" * 64, "y6vqxqnzf8y0q2b1qk5xj1c4d", "A_b.c-9", "x" * 128])

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, get_args
 
+from linkwright.model import PortBinding
 from linkwright.plan import NAME_LENGTH, Key, Link, Resource, Wishes, check
-from linkwright.sdk import Join, StaticRoute
+from linkwright.sdk import AddressClaim, Join, StaticRoute
 
 _RESOURCES = get_args(Resource)
 
@@ -68,8 +69,37 @@ def names(answer: object) -> tuple[str, ...]:
     return answer
 
 
+def claims(answer: object) -> tuple[AddressClaim, ...]:
+    """Return *answer*, which has to be claims with a name each, of addresses that lie in their subnets."""
+    if not isinstance(answer, tuple) or not all(isinstance(claim, AddressClaim) for claim in answer):
+        raise Broken(f"it claims {answer!r}, and claims are a tuple of Claim")
+    names = [claim.name for claim in answer]
+    if len(set(names)) < len(names) or not all(names):
+        raise Broken(f"its claims are named {names!r}, and each needs a name of its own")
+    for claim in answer:
+        if claim.address is not None and claim.address not in claim.subnet.pool:
+            raise Broken(f"it claims {claim.address}, which does not lie in {claim.subnet.pool}")
+    return answer
+
+
 def skips(answer: Any) -> tuple[bool, bool]:
     """Return *answer*, which has to say for IPv4 and IPv6 whether it does without a gateway."""
     if not isinstance(answer, tuple) or [type(one) for one in answer] != [bool, bool]:
         raise Broken(f"asked whether it needs gateways it answered {answer!r}, not two truth values")
+    return answer
+
+
+def bindings(answer: object, *, asked: Iterable[PortBinding]) -> tuple[tuple[PortBinding, ...], ...]:
+    """Return *answer*, which has to be groups of bindings of what was *asked*, each of one port on named addresses."""
+    if not isinstance(answer, tuple) or not all(isinstance(group, tuple) and group for group in answer):
+        raise Broken(f"asked what has to be bound it answered {answer!r}, and groups of bindings are tuples in a tuple")
+    inside = {(port.protocol, port.port) for port in asked}
+    for group in answer:
+        for binding in group:
+            if not isinstance(binding, PortBinding) or type(binding.host_address) not in {IPv4Address, IPv6Address}:
+                raise Broken(f"it wants {binding!r} bound, which is no binding of a named address")
+            if (binding.protocol, binding.port) not in inside:
+                raise Broken(f"it wants {binding} bound, and nobody asked for port {binding.port}/{binding.protocol}")
+        if len({(one.protocol, one.port, one.host_port, one.host_port_end) for one in group}) > 1:
+            raise Broken(f"it puts {', '.join(str(one) for one in group)} in one group, which cannot be one port")
     return answer

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 import trio
 from attrs import frozen
 
+from linkwright.engine.borrowing import Borrowing
 from linkwright.engine.desired import Desired, Scope, Transition
 from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.ports import Kernel
 from linkwright.engine.strangers import stranger
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Refused
-from linkwright.plan import Hold, Key, Plan, Resource, Snapshot, Step, Sysctl, diff, undo
+from linkwright.plan import PREFIX, Hold, Key, Link, Plan, Resource, Snapshot, Step, Sysctl, diff, undo
 
 #: Seconds that taking something back may take when the caller has gone. Nobody waits for it, the daemon's stop might.
 CLEANUP = 5.0
@@ -33,15 +34,17 @@ class Applied:
 class Applying:
     """Brings the kernel to what is desired, one scope at a time."""
 
-    def __init__(self, desired: Desired, kernel: Kernel, observer: Observer) -> None:
-        """Plan against *desired*, act on *kernel*, tell *observer* of what could not be undone."""
+    def __init__(self, desired: Desired, kernel: Kernel, observer: Observer, borrowing: Borrowing) -> None:
+        """Plan against *desired*, look through *borrowing*, act on *kernel*, tell *observer* what is not undone."""
         self.desired = desired
         self._kernel = kernel
+        self._borrowing = borrowing
         self._observer = observer
 
     async def plan(self, scope: Scope, wishes: Mapping[Key, Resource]) -> Plan:
         """Look at the kernel and return what would be done; Refused if a wish cannot be had."""
-        return await self._looked(self.desired.propose(scope, wishes))
+        transition = self.desired.propose(scope, wishes)
+        return _fitting(transition, await self._kernel.observe(transition.after))
 
     async def apply(self, scope: Scope, wishes: Mapping[Key, Resource], *, look: bool) -> Applied:
         """Do it. With *look* the kernel is read first, without it only if something is in the way.
@@ -61,7 +64,7 @@ class Applying:
                 plan = await self._looked(transition)
                 await self._kernel.apply(plan.steps)
         except BaseException:
-            self.desired.abandon(transition)
+            await self._abandon(transition)
             raise
         return Applied(transition, plan.steps)
 
@@ -82,10 +85,16 @@ class Applying:
         except LinkwrightError as error:
             problem = str(error)
         finally:
-            self.desired.abandon(applied.transition)
+            await self._abandon(applied.transition)
         if problem:
             text = f"what was begun for {applied.transition.scope} could not be taken back: {problem}"
             self._observer(Drift("kernel", repaired=False, text=text, network=applied.transition.scope.network))
+
+    async def _abandon(self, transition: Transition) -> None:
+        """Forget *transition*, also when the caller has been cancelled; nothing stays borrowed for it."""
+        self.desired.abandon(transition)
+        with trio.move_on_after(CLEANUP, shield=True):
+            await self._borrowing.put_back()
 
     async def remove(self, scopes: Iterable[Scope]) -> None:
         """Unmake all that *scopes* wish for, in one plan: all of it, or KernelError and nothing."""
@@ -98,13 +107,30 @@ class Applying:
                 transition.after
             )
         try:
-            await self._kernel.apply(diff(before, after).steps)
+            await self._kernel.apply(diff(await self._without_strangers(before, after), after).steps)
         except BaseException:
             for transition in transitions:
                 self.desired.abandon(transition)
             raise
         for transition in transitions:
             self.desired.settle(transition)
+        await self._borrowing.put_back()
+
+    async def _without_strangers(
+        self, before: Mapping[Key, Resource], after: Mapping[Key, Resource]
+    ) -> Mapping[Key, Resource]:
+        """*before*, less links that are to go and under whose name, which others give too, somebody else's is now."""
+        suspects = {
+            key: wish
+            for key, wish in before.items()
+            if key not in after and isinstance(wish, Link) and wish.hold is Hold.OWN
+            if not wish.name.startswith(PREFIX)
+        }
+        if not suspects:
+            return before
+        seen = (await self._kernel.observe(suspects)).resources
+        ours = {key for key, wish in suspects.items() if key in seen and not stranger(wish, seen[key], made=True)}
+        return {key: value for key, value in before.items() if key not in suspects or key in ours}
 
     def forget(self, scopes: Iterable[Scope]) -> None:
         """Let *scopes* wish for nothing, and the kernel be as it is: what is left is swept as nobody's."""
@@ -112,10 +138,13 @@ class Applying:
             self.desired.settle(self.desired.propose(scope, {}))
 
     async def _looked(self, transition: Transition) -> Plan:
-        seen = await self._kernel.observe(transition.after)
-        plan = diff(_admitted(transition, seen), transition.after)
-        refuse_problems(plan)
-        return plan
+        return _fitting(transition, await self._borrowing.look(transition.after))
+
+
+def _fitting(transition: Transition, seen: Snapshot) -> Plan:
+    plan = diff(_admitted(transition, seen), transition.after)
+    refuse_problems(plan)
+    return plan
 
 
 def _planned(transition: Transition) -> Plan:

@@ -14,12 +14,25 @@ import trio
 from attrs import evolve
 
 from linkwright.engine import answers
+from linkwright.engine.desired import Scope
 from linkwright.engine.observation import DriverOverrun, Observer, nobody
-from linkwright.engine.registry import Registered
+from linkwright.engine.registry import Registered, package_of
 from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
-from linkwright.model import Endpoint, Network, StoredNetwork
-from linkwright.plan import Hold, Key, Link, Mark, Resource, Sysctl
-from linkwright.sdk import Admits, CommonOptions, Join, LooksAt, SkipsGateway, read
+from linkwright.model import Endpoint, Network, PortBinding, StoredNetwork
+from linkwright.plan import SHARED, Hold, Key, Link, Mark, Resource, Sysctl
+from linkwright.sdk import (
+    Admits,
+    Claim,
+    Claims,
+    CommonOptions,
+    Driver,
+    Join,
+    LooksAt,
+    Publishes,
+    SkipsGateway,
+    read,
+    read_endpoint,
+)
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -94,6 +107,15 @@ class Asking:
         except Exception as error:
             raise self._raised(name, error) from error
 
+    def endpoint_options(self, network: StoredNetwork, endpoint: Endpoint) -> Any:
+        """Read ``--driver-opt`` pairs as the driver's class for endpoints; Refused naming what is wrong."""
+        try:
+            return read_endpoint(self.named(network.driver).driver.endpoint_options, endpoint, driver=network.driver)
+        except LinkwrightError:
+            raise
+        except Exception as error:
+            raise self._raised(network.driver, error) from error
+
     def typed(self, network: StoredNetwork) -> Network[Any]:
         """Return *network* as its driver sees it: options read, gateways left out if the user wants none."""
         stored, typed = self._typed.get(network.id, (None, None))
@@ -139,23 +161,73 @@ class Asking:
             typed, beside = self.typed(network), tuple(self._readable(others))
             await self._ask(network.driver, lambda: driver.admit(typed, beside, network.host))
 
-    async def wishes(self, network: StoredNetwork, endpoints: Iterable[Endpoint] = ()) -> list[dict[Key, Resource]]:
-        """Return the wishes of *network*, and of each of *endpoints* in order, checked and marked, in one hop."""
-        driver, typed, endpoints = self.named(network.driver).driver, self.typed(network), tuple(endpoints)
+    def beside(self, name: str) -> frozenset[str]:
+        """The drivers whose networks *name* is asked to ``admit`` its own beside, itself among them."""
+        return self.named(name).driver.capabilities.beside | {name}
 
-        def answer() -> list[object]:
-            return [driver.network(typed), *(driver.endpoint(typed, endpoint) for endpoint in endpoints)]
+    def takes_mac(self, network: StoredNetwork) -> bool:
+        """Whether endpoints of *network* have hardware addresses of their own."""
+        capable = self.named(network.driver).driver.capabilities.takes_mac
+        return capable and getattr(self.typed(network).options, "takes_mac", True) is not False
 
-        own, *theirs = await self._ask(network.driver, answer)
-        mark = Mark(self._instance, network.id)
-        marked = self._marked(network.driver, own, mark, around=())
-        return [
-            marked,
-            *(
-                self._marked(network.driver, wishes, _endpoint_mark(mark, endpoint), around=marked)
-                for endpoint, wishes in zip(endpoints, theirs, strict=True)
-            ),
-        ]
+    async def claims(self, network: StoredNetwork) -> tuple[Claim, ...]:
+        """Return what has to be chosen for *network*."""
+        driver, typed = self.named(network.driver).driver, self.typed(network)
+        if not isinstance(driver, Claims):
+            return ()
+        answer = await self._ask(network.driver, lambda: driver.claims(typed, None))
+        return self._checked(network.driver, answers.claims, answer)
+
+    async def wishes(
+        self, network: StoredNetwork, endpoints: Iterable[Endpoint] = ()
+    ) -> dict[Scope, dict[Key, Resource]]:
+        """Return what *network* and *endpoints* wish for, and those as ways outside, checked and marked, in one hop."""
+        driver, typed, mark = self.named(network.driver).driver, self.typed(network), Mark(self._instance, network.id)
+        whole, marks = Scope(network.id), {}
+        questions: dict[Scope, Callable[[], object]] = {whole: partial(driver.network, typed)}
+        for endpoint in endpoints:
+            marks[endpoint.id] = _endpoint_mark(mark, endpoint)
+            questions[Scope(network.id, endpoint.id)] = partial(_of_endpoint, driver, typed, endpoint)
+            if publisher := _publisher(driver, typed, endpoint):
+                questions[Scope(network.id, endpoint.id, outside=True)] = partial(publisher.publish, typed, endpoint)
+        found = await self._ask(network.driver, lambda: {scope: question() for scope, question in questions.items()})
+        wishes = {whole: self._marked(network.driver, found.pop(whole), mark, around=())}
+        for scope, answer in found.items():  # an endpoint's own come before those it has as the way outside
+            around = {**wishes[whole], **wishes.get(evolve(scope, outside=False), {})}
+            wishes[scope] = self._marked(network.driver, answer, marks[scope.endpoint], around=around)
+        return wishes
+
+    async def endpoint(self, network: StoredNetwork, endpoint: Endpoint, around: Iterable[Key]) -> dict[Key, Resource]:
+        """Return what *endpoint* wishes for; *around* are the keys that its network sees to."""
+        driver, typed = self.named(network.driver).driver, self.typed(network)
+        answer = await self._ask(network.driver, lambda: _of_endpoint(driver, typed, endpoint))
+        mark = _endpoint_mark(Mark(self._instance, network.id), endpoint)
+        return self._marked(network.driver, answer, mark, around=around)
+
+    async def bindings(
+        self, network: StoredNetwork, endpoint: Endpoint, ports: tuple[PortBinding, ...]
+    ) -> tuple[tuple[PortBinding, ...], ...]:
+        """Return what *ports* need on the host, in groups; Refused if the driver cannot publish any."""
+        driver, typed = self.named(network.driver).driver, self.typed(network)
+        if not ports:
+            return ()
+        if not isinstance(driver, Publishes):
+            raise Refused(
+                f"driver {network.driver} cannot publish {', '.join(str(port) for port in ports)}: leave out -p and "
+                "-P, and reach the container by its own address"
+            )
+        answer = await self._ask(network.driver, lambda: driver.bindings(typed, endpoint, ports))
+        return self._checked(network.driver, partial(answers.bindings, asked=ports), answer)
+
+    async def outside(self, network: StoredNetwork, endpoint: Endpoint, around: Iterable[Key]) -> dict[Key, Resource]:
+        """Return what has to be there while *endpoint* is its container's way outside, as it now is."""
+        driver, typed = self.named(network.driver).driver, self.typed(network)
+        publisher = _publisher(driver, typed, endpoint)
+        if publisher is None:
+            return {}
+        answer = await self._ask(network.driver, lambda: publisher.publish(typed, endpoint))
+        mark = _endpoint_mark(Mark(self._instance, network.id), endpoint)
+        return self._marked(network.driver, answer, mark, around=around)
 
     async def join(self, network: StoredNetwork, endpoint: Endpoint, wishes: Mapping[Key, Resource]) -> Join:
         """Return how *endpoint* is joined; its link has to be one that *wishes* make."""
@@ -195,7 +267,7 @@ class Asking:
 
     def _ours(self, resource: Resource, mark: Mark) -> Resource:
         if isinstance(resource, Link) and resource.hold is Hold.OWN:
-            return evolve(resource, mark=mark)
+            return evolve(resource, mark=Mark(self._instance, SHARED) if resource.shared else mark)
         if isinstance(resource, Sysctl) and self._manage_forwarding:
             return evolve(resource, hold=Hold.OWN)
         return resource
@@ -218,7 +290,7 @@ class Asking:
             return self._drivers[name]
         except KeyError:
             raise Refused(
-                f"no driver {name!r} is installed; pip install linkwright-{name}, then restart linkwright"
+                f"no driver {name!r} is installed; pip install {package_of(name)}, then restart linkwright"
             ) from None
 
 
@@ -233,6 +305,18 @@ def _contained(question: Callable[[], T]) -> T:
         raise
     except BaseException as error:
         raise _Escaped from error
+
+
+def _of_endpoint(driver: Driver[Any], network: Network[Any], endpoint: Endpoint) -> object:
+    """Ask for *endpoint*'s own wishes. They stand while its ports come and go, so it is shown without any."""
+    if endpoint.external or endpoint.ports:
+        endpoint = evolve(endpoint, external=False, ports=(), published=())
+    return driver.endpoint(network, endpoint)
+
+
+def _publisher(driver: Driver[Any], network: Network[Any], endpoint: Endpoint) -> Publishes | None:
+    """The driver, if it has to say something about *endpoint* as the way outside."""
+    return driver if isinstance(driver, Publishes) and endpoint.external and not network.internal else None
 
 
 def _endpoint_mark(mark: Mark, endpoint: Endpoint) -> Mark:

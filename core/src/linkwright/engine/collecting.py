@@ -9,6 +9,9 @@ an endpoint whose link came back and was not deleted  likewise: it left, or was 
 a network whose pools were given back                 after two looks, unless a container on it lives
 ====================================================  ==============================================================
 
+Ports that an endpoint of a dead container publishes are closed before that, as soon as its link is gone as well: by the
+event of the link (``follow``), or at the first sighting.
+
 What is young and what is dead is ``vitality``'s to say. Looking asks the kernel about every endpoint and holds no lock;
 who is suspected is looked at again under the lock.
 """
@@ -16,13 +19,16 @@ who is suspected is looked at again under the lock.
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from linkwright.engine.endpoints import Endpoints
+from linkwright.engine.desired import Desired
+from linkwright.engine.ending import Ending
 from linkwright.engine.networks import Networks
 from linkwright.engine.observation import Drift, Observer
+from linkwright.engine.publishing import Publishing
 from linkwright.engine.state import State
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import LinkwrightError
 from linkwright.model import Endpoint, EndpointState
+from linkwright.plan import Key
 
 #: States in which Docker has, or had, the endpoint's link.
 _LENT: Final = frozenset({EndpointState.JOINED, EndpointState.LEFT})
@@ -35,8 +41,10 @@ class Collecting:
         self,
         *,
         state: State,
+        desired: Desired,
         networks: Networks,
-        endpoints: Endpoints,
+        ending: Ending,
+        publishing: Publishing,
         vitality: Vitality,
         observer: Observer,
         clock: Callable[[], float],
@@ -47,14 +55,21 @@ class Collecting:
         *orphaned* is how many seconds a network may be without its pools: Docker releases them before DeleteNetwork.
         """
         self._state = state
+        self._desired = desired
         self._networks = networks
-        self._endpoints = endpoints
+        self._ending = ending
+        self._publishing = publishing
         self._vitality = vitality
         self._observer = observer
         self._clock = clock
         self._orphaned = orphaned
         self._gone_before: frozenset[str] = frozenset()
         self._released: dict[str, float] = {}
+
+    async def start(self) -> None:
+        """Remove what is known to be dead at a start, and hold again the ports of all others."""
+        await self.collect()
+        await self._publishing.restore()
 
     async def collect(self) -> None:
         """Remove what Docker will never mention again. What fails is told, keeps nothing else, and is tried again."""
@@ -66,6 +81,31 @@ class Collecting:
                 await self._tolerated(network_id, self._collect_dead(network_id, gone))
         self._gone_before = frozenset(gone)
         await self._collect_released()
+        await self._reclaim_ports()
+
+    async def follow(self, keys: Iterable[Key]) -> None:
+        """Something happened to *keys*: if they are links that went with a container, close its ports."""
+        scopes = {self._desired.holder(key) for key in keys if key[0] == "link"}
+        for endpoint_id in sorted(scope.endpoint for scope in scopes if scope is not None):
+            endpoint = self._state.endpoints.get(endpoint_id)
+            if endpoint is not None and endpoint.external:
+                await self._tolerated(endpoint.network, self._close_bereaved(endpoint))
+
+    async def _close_bereaved(self, endpoint: Endpoint) -> None:
+        async with self._networks.lock(endpoint.network):
+            known = self._state.endpoints.get(endpoint.id)
+            if known is not None and known.external and await self._vitality.bereaved(known):
+                await self._ending.close(known, "its sandbox is gone")
+
+    async def _reclaim_ports(self) -> None:
+        """Hold again what was lost to another process, where that has ended."""
+        lost = self._publishing.lost().keys()
+        having = [one for one in self._state.endpoints.values() if not lost.isdisjoint(one.published)] if lost else []
+        for endpoint in having:
+            async with self._networks.lock(endpoint.network):
+                known = self._state.endpoints.get(endpoint.id)
+                if known is not None:
+                    await self._publishing.reclaim(known)
 
     async def _collect_released(self) -> None:
         """Remove networks whose pools Docker gave back, or did not replay, and whose DeleteNetwork never came."""
@@ -86,15 +126,15 @@ class Collecting:
             reasons = await self._reasons(endpoints.values())
             gone.update(reasons)
             for endpoint_id, reason in reasons.items():
-                if self._is_certain(endpoints[endpoint_id]) or endpoint_id in self._gone_before:
-                    await self._endpoints.collect(endpoints[endpoint_id], reason)
+                endpoint = endpoints[endpoint_id]
+                if self._is_certain(endpoint) or endpoint_id in self._gone_before:
+                    await self._ending.collect(endpoint, reason)
+                elif endpoint.external and await self._vitality.bereaved(endpoint):
+                    await self._ending.close(endpoint, reason)
 
     def _is_certain(self, endpoint: Endpoint) -> bool:
         """Whether one sighting is enough: else Docker may be between two calls about it."""
-        return self._vitality.of_another_boot(endpoint) or self._is_unfinished(endpoint)
-
-    def _is_unfinished(self, endpoint: Endpoint) -> bool:
-        return endpoint.state is EndpointState.DELETING or endpoint.id in self._endpoints.owed
+        return self._vitality.of_another_boot(endpoint) or self._ending.is_unfinished(endpoint)
 
     async def _reasons(self, endpoints: Iterable[Endpoint]) -> dict[str, str]:
         """Why those of *endpoints* that are dead are so, by id."""
@@ -105,7 +145,7 @@ class Collecting:
         return {endpoint_id: reason for endpoint_id, reason in reasons.items() if reason}
 
     async def _why_dead(self, endpoint: Endpoint, *, returned: bool) -> str:
-        if self._is_unfinished(endpoint):
+        if self._ending.is_unfinished(endpoint):
             return "its deletion was not finished"
         if self._vitality.of_another_boot(endpoint):
             return "it was made under another boot"

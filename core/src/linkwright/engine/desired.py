@@ -6,22 +6,29 @@ same and notes it as under way; nothing stands until ``settle``, and ``abandon``
 asked, and others are told what is coming and what is leaving, so that no two of them work against each other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from attrs import field, frozen
 
 from linkwright.errors import Conflict
-from linkwright.plan import Key, Resource
+from linkwright.plan import Address, Key, Resource
 
 
 @frozen(order=True)
 class Scope:
-    """Who wishes: a network, or an endpoint of it."""
+    """Who wishes: a network, an endpoint of it, or that endpoint as the way outside (``outside``, see ``publishing``).
+
+    The host itself (``others``) is a scope without a network.
+    """
 
     network: str
     endpoint: str = ""
+    outside: bool = False
 
     def __str__(self) -> str:
+        if not self.network:
+            return "the host"
         return f"endpoint {self.endpoint[:12]}" if self.endpoint else f"network {self.network[:12]}"
 
 
@@ -135,6 +142,18 @@ class Desired:
     def holder(self, key: Key) -> Scope | None:
         """One scope that wishes for *key*."""
         return next(iter(self._holders.get(key, {})), None)
+
+    def wish(self, key: Key) -> Resource | None:
+        """What is wished for, or is just coming, under *key*."""
+        coming = (transition.wishes[key] for transition in self._begun.values() if key in transition.wishes)
+        return next(iter(self._holders.get(key, {}).values()), None) or next(coming, None)
+
+    def addresses(self) -> Iterator[tuple[Scope, Address]]:
+        """The addresses of the host that networks wish for, or are just getting, and whose they are."""
+        standing = ((scope, self.of(scope)) for scope in map(Scope, self._of_network))
+        coming = ((scope, one.wishes) for scope, one in self._begun.items() if not scope.endpoint)
+        for scope, wishes in chain(standing, coming):
+            yield from ((scope, wish) for wish in wishes.values() if isinstance(wish, Address))
 
     def unwanted(self, found: Mapping[Key, Resource]) -> dict[Key, Resource]:
         """Those of *found* that nobody wishes for and nobody is just getting."""

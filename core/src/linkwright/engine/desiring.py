@@ -3,14 +3,22 @@
 A missing wish means "no longer wanted" and never "could not be asked": a network whose driver is gone, raises, or is
 too slow is **frozen**. Nothing of it is repaired or swept; the reason is told, and it is asked for again at each look
 and by each call that needs it.
+
+A network that the state has lost (it was damaged and rebuilt from an older copy, or an older one was imported) and
+that only the marks on links tell of is frozen likewise: nobody knows what it wished for, and its containers live.
 """
 
 from collections.abc import Mapping
 
 from linkwright.engine.asking import Asking
-from linkwright.engine.desired import Desired, Scope
+from linkwright.engine.desired import Desired
 from linkwright.engine.state import State
 from linkwright.errors import LinkwrightError, Unavailable
+
+_LOST = (
+    "it is known by the marks on its links only, since its record was lost; its containers keep what they have. "
+    "Connect them to a new network, then remove this one with `docker network rm`, or its links with `ip link del`"
+)
 
 
 class Desiring:
@@ -26,7 +34,8 @@ class Desiring:
     @property
     def frozen(self) -> Mapping[str, str]:
         """The networks that are left as they are, and why."""
-        return {network: reason for network, reason in self._frozen.items() if network in self._state.networks}
+        told = {network: reason for network, reason in self._frozen.items() if network in self._state.networks}
+        return told | dict.fromkeys(self._state.lost, _LOST)
 
     async def desire(self, network_id: str) -> bool:
         """Ask what the network and its endpoints need; False if that could not be had, and it is frozen."""
@@ -37,9 +46,7 @@ class Desiring:
         endpoints = self._state.endpoints_of(network_id)
         desired = self._desired
         try:
-            answers = await self._asking.wishes(network, endpoints)
-            scopes = [Scope(network_id), *(Scope(network_id, endpoint.id) for endpoint in endpoints)]
-            for scope, wishes in zip(scopes, answers, strict=True):
+            for scope, wishes in (await self._asking.wishes(network, endpoints)).items():
                 desired.settle(desired.propose(scope, wishes))
         except LinkwrightError as error:
             self._frozen[network_id] = str(error)

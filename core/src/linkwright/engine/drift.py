@@ -7,16 +7,18 @@ an element of our firewall table, or the table   put back
 a joined veth or macvlan deleted                 reported: the container's interface went with it
 a link that Docker has (``lent``)                left as Docker has it: elsewhere, renamed, down, back again
 a stranger's link under a name of ours           reported, and nothing is put on it
-a fixed attribute changed                        reported ("pending")
+a fixed attribute changed                        reported ("pending"); the link's other attributes are put back
 ===============================================  ==================================================================
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from linkwright.engine.strangers import stranger
 from linkwright.plan import Key, Link, Plan, Resource, Snapshot, diff
+from linkwright.plan.compare import changed, fixed
 
 
 @frozen
@@ -32,8 +34,16 @@ class Difference:
         return bool(self.plan or self.lost or self.strangers)
 
 
-def difference(wanted: Mapping[Key, Resource], seen: Snapshot, handed_over: Callable[[Link], bool]) -> Difference:
-    """Compare *wanted* with what was *seen* under its keys; *handed_over* tells the links of endpoints that joined."""
+def difference(
+    wanted: Mapping[Key, Resource],
+    seen: Snapshot,
+    handed_over: Callable[[Link], bool],
+    found_before: Mapping[Key, Resource] = MappingProxyType({}),
+) -> Difference:
+    """Compare *wanted* with what was *seen* under its keys; *handed_over* tells the links of endpoints that joined.
+
+    *found_before* is what borrowed things were: what nobody wishes otherwise any more goes back to that.
+    """
     lost: list[Link] = []
     strangers: list[str] = []
     left_alone: set[Key] = set()
@@ -47,7 +57,20 @@ def difference(wanted: Mapping[Key, Resource], seen: Snapshot, handed_over: Call
             strangers.append(text)
     here = _without(wanted, left_alone)
     present = {key: seen.resources[key] for key in here if key in seen.resources}
-    return Difference(diff(present, here), tuple(lost), tuple(strangers))
+    plan = diff(present, here, found_before)
+    if plan.pending:
+        settled = {step.resource.key: _as_it_is(present[step.resource.key], step.resource) for step in plan.pending}
+        plan = evolve(diff(present, here | settled, found_before), pending=plan.pending)
+    return Difference(plan, tuple(lost), tuple(strangers))
+
+
+def _as_it_is(found: Resource, wish: Resource) -> Resource:
+    """*wish*, content with what only a new object could change; with all, where another kind is in the place."""
+    names = fixed(wish, changed(found, wish))
+    if not isinstance(wish, Link) or not isinstance(found, Link) or "kind" in names:
+        return found
+    of_kind = {name.removeprefix("kind.") for name in names}
+    return evolve(wish, kind=evolve(wish.kind, **{name: getattr(found.kind, name) for name in of_kind}))
 
 
 def _without(wanted: Mapping[Key, Resource], left_alone: Iterable[Key]) -> dict[Key, Resource]:

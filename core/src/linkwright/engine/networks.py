@@ -6,25 +6,33 @@ on with it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import Final
 
-from linkwright.engine.applying import Applied, Applying
+from linkwright.engine.applying import Applying
 from linkwright.engine.asking import Asking
+from linkwright.engine.claims import Claiming
 from linkwright.engine.desired import Scope
 from linkwright.engine.locks import Locks
 from linkwright.engine.observation import Collected, Drift, Observer, UnknownId
+from linkwright.engine.others import Others
 from linkwright.engine.ports import Kernel
+from linkwright.engine.publishing import Publishing
 from linkwright.engine.state import State
+from linkwright.engine.storing import store_or_take_back
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Unavailable
 from linkwright.model import Prefix, StoredNetwork, Subnet
-from linkwright.model.change import Drop, Put, Record
-from linkwright.plan import Key, Plan, Resource
+from linkwright.model.change import Drop
+from linkwright.plan import Address, Key, Plan, Resource
 
 #: Takes stock: the answer tells how many networks Docker holds a subnet for (the references of its pools), and None
 #: where that is not ours to know.
 References = Callable[[], Callable[[Subnet], int | None]]
+
+#: Spaces of Docker's own allocator, which gives no subnet out a second time: if it does, it was given back before.
+_EXCLUSIVE: Final = frozenset({"LocalDefault", "GlobalDefault"})
 
 
 class Networks:
@@ -36,21 +44,27 @@ class Networks:
         state: State,
         asking: Asking,
         applying: Applying,
+        claiming: Claiming,
+        publishing: Publishing,
         kernel: Kernel,
         vitality: Vitality,
         observer: Observer,
         clock: Callable[[], float],
         references: References,
+        others: Others,
     ) -> None:
         """Take the parts. *clock* gives Unix time."""
         self._state = state
         self._asking = asking
         self._applying = applying
+        self._claiming = claiming
+        self._publishing = publishing
         self._kernel = kernel
         self._vitality = vitality
         self._observer = observer
         self._clock = clock
         self._references = references
+        self._others = others
         self._making: dict[str, StoredNetwork] = {}
         self.locks = Locks()
         self.owed: set[str] = set()  # networks whose deletion was asked for and not finished
@@ -86,7 +100,9 @@ class Networks:
 
     async def plan(self, network: StoredNetwork) -> Plan:
         """Return what ``create`` would do, and do nothing."""
-        return await self._applying.plan(Scope(network.id), await self._wishes(network))
+        wishes = await self._wishes(network)
+        self._refuse_overlap(wishes)
+        return await self._applying.plan(Scope(network.id), wishes)
 
     async def create(self, network: StoredNetwork) -> None:
         """Make *network*. The same again is success; the same id with other data is Conflict."""
@@ -103,14 +119,38 @@ class Networks:
         # Those that are being made count as well: of two that exclude each other the first one is made.
         every = (*self._state.networks.values(), *self._making.values())
         self._making[network.id] = network
+        beside = self._asking.beside(network.driver)
+        claimed = network
         try:
-            await self._asking.admit(network, (other for other in every if other.driver == network.driver))
-            applied = await self._applying.apply(Scope(network.id), await self._wishes(network), look=True)
-            await store_or_take_back(self._state, self._applying, applied, network)
+            await self._asking.admit(network, (other for other in every if other.driver in beside))
+            claimed = await self._claiming.of_network(network)
+            wishes = await self._wishes(claimed)
+            self._refuse_overlap(wishes)
+            applied = await self._applying.apply(Scope(network.id), wishes, look=True)
+            await store_or_take_back(self._state, self._applying, applied, claimed)
+            await self._others.follow(_bridges(wishes))
         finally:
             del self._making[network.id]
             if network.id not in self._state.networks:
                 self._asking.forget(network.id)
+                await self._claiming.end(claimed)
+
+    def _refuse_overlap(self, wishes: Mapping[Key, Resource]) -> None:
+        """Refuse a second link of the host on one subnet: the host would know the way to one of them only.
+
+        Networks in which the host has no address (macvlan, ipvlan) may share a subnet as far as it is concerned.
+        """
+        mine = [wish for wish in wishes.values() if isinstance(wish, Address) and not wish.interface.is_link_local]
+        if not mine:
+            return
+        for scope, other in self._applying.desired.addresses():
+            for address in mine:
+                if address.link != other.link and address.interface.network.overlaps(other.interface.network):
+                    raise Conflict(
+                        f"{address.interface.network} overlaps {other.interface.network} of {scope}, which has an "
+                        f"address of the host on {other.link}: the host could reach only one of the two. Choose "
+                        "another subnet, or remove that network first"
+                    )
 
     async def delete(self, network_id: str) -> None:
         """Remove the network and every endpoint it still has. What is not known is gone already."""
@@ -118,6 +158,7 @@ class Networks:
             async with self.lock(network_id):
                 network = self._state.networks.get(network_id)
                 if network is None:
+                    self._state.lost.discard(network_id)  # so what it left is nobody's any more
                     self._observer(UnknownId("DeleteNetwork"))
                     return
                 await self._remove(network)
@@ -128,16 +169,20 @@ class Networks:
 
     async def _remove(self, network: StoredNetwork) -> None:
         endpoints = self._state.endpoints_of(network.id)
-        scopes = [*(Scope(network.id, endpoint.id) for endpoint in endpoints), Scope(network.id)]
+        scopes = self._applying.desired.scopes(network.id)
+        bridges = _bridges(self._applying.desired.of_network(network.id))
         try:
             await self._applying.remove(scopes)
         except (KernelError, Unavailable) as error:
             # Docker forgets it whatever we say: what is left is marked as ours and nobody's wish, and is swept.
             self._observer(Drift("kernel", repaired=False, text=str(error), network=network.id))
             self._applying.forget(scopes)
+        await self._publishing.ended(endpoints)
         await self._state.commit(*(Drop(endpoint) for endpoint in endpoints), Drop(network))
+        await self._claiming.end(network)
         self._asking.forget(network.id)
         self.owed.discard(network.id)
+        await self._others.follow(bridges)
 
     async def collect(self, network_id: str, reason: str, *, released: bool = False) -> bool:
         """Remove a network that Docker has forgotten; not while a container on it lives. True if it was removed.
@@ -161,13 +206,14 @@ class Networks:
     async def _evict_released(self, network: StoredNetwork) -> None:
         """Remove networks in the way whose pool Docker has given back: their DeleteNetwork is on its way, or lost."""
         released = self.released(beside=network)
-        for other in [self._state.networks[network_id] for network_id in released]:
-            overlaps = any(
-                mine.space == theirs.space and mine.version == theirs.version and mine.pool.overlaps(theirs.pool)
+        for other in tuple(self._state.networks.values()):
+            spaces = {
+                mine.space
                 for mine in network.subnets
                 for theirs in other.subnets
-            )
-            if overlaps:
+                if mine.space == theirs.space and mine.version == theirs.version and mine.pool.overlaps(theirs.pool)
+            }
+            if spaces and (other.id in released or not spaces.isdisjoint(_EXCLUSIVE)):
                 with suppress(LinkwrightError):
                     await self.collect(other.id, "its pool was released and another network has the subnet now")
 
@@ -195,17 +241,12 @@ class Networks:
         return [network_id for network_id in self._state.networks if network_id not in holding]
 
     async def _wishes(self, network: StoredNetwork) -> dict[Key, Resource]:
-        return (await self._asking.wishes(network))[0]
+        return (await self._asking.wishes(network))[Scope(network.id)]
 
 
-async def store_or_take_back(state: State, applying: Applying, applied: Applied, record: Record) -> None:
-    """Make *record* durable and let *applied* stand; if that fails, for whatever reason, leave nothing of either."""
-    try:
-        await state.commit(Put(record))
-    except BaseException:
-        await applying.take_back(applied)
-        raise
-    applying.settle(applied)
+def _bridges(wishes: Iterable[Key]) -> list[Key]:
+    """The links that *wishes* tell the firewall to be bridges of ours."""
+    return [("link", key[2]) for key in wishes if key[:2] == ("element", "bridges")]
 
 
 def _asked(network: StoredNetwork) -> tuple[object, ...]:

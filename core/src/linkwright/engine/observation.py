@@ -10,7 +10,7 @@ from attrs import frozen
 
 @frozen
 class SetupStage:
-    """A stage of making an endpoint took *seconds*: "driver", "kernel", "store" or "join"."""
+    """A stage of making an endpoint took *seconds*: "driver", "kernel", "store", "join" or "publish"."""
 
     driver: str
     stage: str
@@ -36,7 +36,7 @@ class UnknownId:
 
 @frozen
 class Collected:
-    """Something dead was removed: "endpoint" or "network", and why."""
+    """Something dead was removed: "endpoint" or "network", or an endpoint's "ports"; and why."""
 
     what: str
     reason: str
@@ -59,7 +59,24 @@ class ExternalConnectivity:
     ports: int
 
 
-Observation = SetupStage | Drift | UnknownId | Collected | DriverOverrun | ExternalConnectivity
+@frozen
+class FlowsForgotten:
+    """Tracked connections to ports that were published, or no more, were deleted: how many."""
+
+    count: int
+
+
+@frozen
+class Announced:
+    """An endpoint's addresses were told to its neighbours; or not, and *reason* says why."""
+
+    endpoint: str
+    reason: str = ""
+
+
+Observation = (
+    SetupStage | Drift | UnknownId | Collected | DriverOverrun | ExternalConnectivity | FlowsForgotten | Announced
+)
 
 
 class Observer(Protocol):

@@ -1,8 +1,9 @@
-"""Putting the kernel right: at the start, when something changes under us, and by timer.
+"""When the host is looked at and put right: at the start, when something changes under us, and by timer.
 
-The difference between what is desired and what the kernel has (``drift``) is made under the network's lock, so
+The difference between what is desired and what the kernel has is made under the network's lock (``repairing``), so
 half-applied work is never seen. What nobody desires is swept (``leftovers``), what is dead is collected
-(``collecting``), and whose driver could not be asked is frozen (``desiring``).
+(``collecting``), whose driver could not be asked is frozen (``desiring``), and what was borrowed is put back
+(``borrowing``).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -10,19 +11,20 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 import trio
 from attrs import evolve, field, frozen
 
+from linkwright.engine.borrowing import Borrowing
 from linkwright.engine.collecting import Collecting
 from linkwright.engine.desired import Desired, Scope
 from linkwright.engine.desiring import Desiring
-from linkwright.engine.drift import difference
 from linkwright.engine.leftovers import Leftovers
 from linkwright.engine.networks import Networks
 from linkwright.engine.observation import Drift, Observer
+from linkwright.engine.others import Others
+from linkwright.engine.parents import Parents
 from linkwright.engine.ports import Kernel, KernelEvent
+from linkwright.engine.repairing import Repairing
 from linkwright.engine.state import State
-from linkwright.engine.vitality import Vitality
-from linkwright.errors import KernelError, LinkwrightError
-from linkwright.model import EndpointState
-from linkwright.plan import Action, Hold, Key, Link, Plan, Resource, Snapshot, Step, Sysctl, diff, render
+from linkwright.errors import LinkwrightError
+from linkwright.plan import Key, Link, Plan, Snapshot, Step, Sysctl, diff
 
 #: Seconds that events are gathered: deleting a bridge is one event for each of its ports.
 SETTLE = 0.05
@@ -33,16 +35,18 @@ PERIOD = 30.0
 
 @frozen
 class Report:
-    """What a look at everything found, by network: plans that were carried out, and what could not be."""
+    """What a look at everything found: plans that were carried out, and what could not be."""
 
-    plans: Mapping[str, Plan] = field(factory=dict)
+    plans: Mapping[str, Plan] = field(factory=dict)  # by network
+    host: Plan = field(factory=Plan)  # what no network wishes for, and the host needs (``others``)
+    leftovers: Plan = field(factory=Plan)
     reported: tuple[str, ...] = ()
     frozen: Mapping[str, str] = field(factory=dict)  # network → why its driver could not be asked
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps of all networks."""
-        return tuple(step for plan in self.plans.values() for step in plan.steps)
+        """All steps of all networks, and of none."""
+        return tuple(step for plan in (self.host, *self.plans.values(), self.leftovers) for step in plan.steps)
 
 
 class Reconcile:
@@ -56,7 +60,11 @@ class Reconcile:
         desiring: Desiring,
         networks: Networks,
         kernel: Kernel,
-        vitality: Vitality,
+        repairing: Repairing,
+        leftovers: Leftovers,
+        others: Others,
+        borrowing: Borrowing,
+        parents: Parents,
         collecting: Collecting,
         observer: Observer,
         clock: Callable[[], float],
@@ -68,12 +76,15 @@ class Reconcile:
         self._desiring = desiring
         self._networks = networks
         self._kernel = kernel
-        self._vitality = vitality
+        self._repairing = repairing
+        self._leftovers = leftovers
+        self._others = others
+        self._borrowing = borrowing
+        self._parents = parents
         self._collecting = collecting
         self._observer = observer
         self._clock = clock
         self._period = period
-        self._leftovers = Leftovers(desired=desired, kernel=kernel, observer=observer, frozen=lambda: desiring.frozen)
         self._looked: float | None = None
 
     @property
@@ -95,7 +106,7 @@ class Reconcile:
             async with self._networks.lock(network_id):
                 await self._desiring.desire(network_id)
             await trio.lowlevel.checkpoint()
-        await self._collecting.collect()
+        await self._collecting.start()
         return await self.heal()
 
     # --- everything ----------------------------------------------------------------------------------------------
@@ -117,20 +128,33 @@ class Reconcile:
         seen = await self._seen()
         plans: dict[str, Plan] = {}
         reported: list[str] = []
+        if repair:
+            self._find_again(seen)
+        host = await self._others.look(seen, repair=repair)
         for network_id in tuple(self._state.networks):
             if network_id in self.frozen:
                 continue
-            wanted = self._desired.of_network(network_id)
-            if difference(wanted, seen, self._handed_over):
+            if self._repairing.differs(network_id, seen):
                 async with self._networks.lock(network_id):
-                    plan, texts = await self._repair(network_id, set(wanted), repair=repair)
+                    wanted = self._desired.of_network(network_id)
+                    plan, texts = await self._repairing.repair(network_id, wanted, repair=repair)
                 plans |= {network_id: plan} if plan else {}
                 reported += texts
             await trio.lowlevel.checkpoint()
-        if leftovers := await self._leftovers.find(seen):
-            plans[""] = await self._leftovers.sweep(leftovers) if repair else diff(leftovers, {})
+        reported += await self._parents.look(seen, repair=repair)
+        left, texts = await self._leftovers.find(seen)
+        leftovers = await self._leftovers.sweep(left) if repair else diff(left, {})
+        if repair:
+            for text in texts:
+                self._observer(Drift("leftover", repaired=False, text=text))
+            await self._borrowing.put_back()
         self._looked = self._clock()
-        return Report(plans, tuple(reported), self.frozen)
+        return Report(plans, host, leftovers, (*reported, *texts), self.frozen)
+
+    def _find_again(self, seen: Snapshot) -> None:
+        """Of the networks that only marks tell of those are left that still do."""
+        marks = (link.mark for link in seen.owned().values() if isinstance(link, Link) and link.mark)
+        self._state.lost &= {mark.network for mark in marks}
 
     async def _seen(self) -> Snapshot:
         """A snapshot, and the settings that are wished for: those cannot be told apart from the host's by looking."""
@@ -140,91 +164,21 @@ class Reconcile:
             return seen
         return evolve(seen, resources={**seen.resources, **(await self._kernel.observe(settings)).resources})
 
-    # --- one network ---------------------------------------------------------------------------------------------
+    # --- what somebody changed -----------------------------------------------------------------------------------
 
     async def touched(self, keys: Iterable[Key]) -> None:
         """Somebody changed *keys*: look at the networks that wish for one of them."""
         keys = set(keys)
-        for network_id in self._desired.networks_of(keys):
+        await self._others.follow(keys)
+        for network_id in self._desired.networks_of(keys) & self._state.networks.keys():
             async with self._networks.lock(network_id):
                 near = keys | set(self._desired.of(Scope(network_id)))
-                await self._repair(network_id, near, repair=True, tell_lost=False)
-
-    async def _repair(
-        self, network_id: str, keys: set[Key], *, repair: bool, tell_lost: bool = True
-    ) -> tuple[Plan, list[str]]:
-        """Bring *keys* of one network right, under its lock.
-
-        A joined link that is gone is told by a look at everything and not by its event: cleaning up after a crash,
-        engine 20.10 has an empty sandbox in the place of the old one for a moment.
-        """
-        wanted = {key: value for key, value in self._desired.of_network(network_id).items() if key in keys}
-        seen = await self._kernel.observe(wanted)
-        found = difference(wanted, seen, self._handed_over)
-        lost = await self._missed(found.lost) if tell_lost else []
-        plan = found.plan
-        texts = [f"{' '.join(link.key)} of {self._desired.holder(link.key)} is gone from the host" for link in lost]
-        texts += found.strangers
-        texts += [problem.text for problem in plan.problems]
-        texts += [f"pending: {render(step)}" for step in plan.pending]
-        if repair:
-            for link in lost:
-                self._observer(Drift("joined", repaired=False, text=link.name, network=network_id))
-            for text in found.strangers:
-                self._observer(Drift("link", repaired=False, text=text, network=network_id))
-            await self._carry_out(plan, network_id, wanted, seen)
-            for step in plan.pending:
-                self._observer(Drift(step.resource.key[0], repaired=False, text=render(step), network=network_id))
-        return plan, texts
-
-    async def _missed(self, links: Iterable[Link]) -> list[Link]:
-        """Those whose sandbox is alive and misses them; the others went with it, and ``collect`` sees to those."""
-        missed = []
-        for link in links:
-            scope = self._desired.holder(link.key)
-            endpoint = self._state.endpoints.get(scope.endpoint) if scope else None
-            if endpoint is not None and not await self._vitality.dead(endpoint):
-                missed.append(link)
-        return missed
-
-    def _handed_over(self, link: Link) -> bool:
-        """Whether the link's endpoint has joined: Docker has it, or the sandbox took it down with it."""
-        scope = self._desired.holder(link.key)
-        endpoint = self._state.endpoints.get(scope.endpoint) if scope and scope.endpoint else None
-        joined = endpoint is not None and endpoint.state is not EndpointState.CREATING
-        return joined and link.hold is Hold.OWN
-
-    async def _carry_out(self, plan: Plan, network_id: str, wanted: Mapping[Key, Resource], seen: Snapshot) -> None:
-        """Do *plan* whole; if the kernel refuses that, do the network's part and each endpoint's by itself."""
-        error = await self._do(plan, network_id)
-        if error is None:
-            return
-        parts = [
-            {key: wanted[key] for key in self._desired.of(scope) if key in wanted}
-            for scope in sorted(self._desired.scopes(network_id))
-        ]
-        plans = [part for part in (difference(keys, seen, self._handed_over).plan for keys in parts) if part.steps]
-        if isinstance(error, KernelError) and len(plans) > 1:
-            for part in plans:
-                self._tell_failed(await self._do(part, network_id), network_id)
-        else:
-            self._tell_failed(error, network_id)
-
-    async def _do(self, plan: Plan, network_id: str) -> LinkwrightError | None:
-        """Do the steps of *plan* and tell of them; return what went wrong."""
-        if plan.steps:
-            try:
-                await self._kernel.apply(plan.steps)
-            except LinkwrightError as error:
-                return error
-        for step in plan.steps:
-            self._observer(Drift(_kind_of(step), repaired=True, text=render(step), network=network_id))
-        return None
-
-    def _tell_failed(self, error: LinkwrightError | None, network_id: str) -> None:
-        if error is not None:
-            kind = "kernel" if isinstance(error, KernelError) else "unavailable"
-            self._observer(Drift(kind, repaired=False, text=str(error), network=network_id))
+                # Of what goes with a link the kernel tells little: nothing of settings, qdiscs, IPv4 routes.
+                wanted = self._desired.of_network(network_id)
+                near |= {key for key, wish in wanted.items() if not keys.isdisjoint(wish.requires)}
+                await self._repairing.repair(network_id, near, repair=True, tell_lost=False)
+        await self._collecting.follow(keys)
+        await self._parents.follow(keys)
 
     # --- the service ---------------------------------------------------------------------------------------------
 
@@ -266,8 +220,3 @@ async def _next_events(events: trio.MemoryReceiveChannel[KernelEvent]) -> list[K
             gathered.append(events.receive_nowait())
         except (trio.WouldBlock, trio.EndOfChannel):
             return gathered
-
-
-def _kind_of(step: Step) -> str:
-    """The label of a drift: the kind of resource, and "leftover" for what had to go."""
-    return "leftover" if step.action is Action.DELETE else step.resource.key[0]

@@ -26,6 +26,9 @@ _SIGNATURES: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = MappingProxyType
         "looks_at": (1, ()),
         "skip_gateway": (1, ("internal",)),
         "admit": (3, ()),
+        "bindings": (3, ()),
+        "publish": (2, ()),
+        "claims": (2, ()),
     }
 )
 
@@ -34,6 +37,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 #: The socket that is for addresses alone has this one.
 RESERVED: Final = "ipam"
+
+
+#: Drivers that come in another package than the one of their name.
+_PACKAGES: Final[Mapping[str, str]] = MappingProxyType({"ipvlan": "macvlan"})
+
+
+def package_of(name: str) -> str:
+    """The distribution that most likely has the driver called *name*."""
+    return f"linkwright-{_PACKAGES.get(name, name)}"
 
 
 @frozen
@@ -68,7 +80,7 @@ class Registered:
 def register(entry_name: str, candidate: object, origin: Origin | None = None) -> Registered:
     """Check *candidate*, named by entry point *entry_name*, and make the driver; DriverFault names the broken rule."""
     origin = origin or Origin()
-    for rule, broken in _RULES.items():
+    for rule, broken in RULES.items():
         try:
             why = "" if not broken(entry_name, candidate) else rule
         except Exception as error:  # noqa: BLE001 - a class so odd that even looking at it raises
@@ -119,18 +131,21 @@ def _incapable(_: str, candidate: Any) -> bool:
 
 
 def _unreadable_options(_: str, candidate: Any) -> bool:
-    options = getattr(candidate, "options", None)
+    return not all(_is_readable(getattr(candidate, name, None)) for name in ("options", "endpoint_options"))
+
+
+def _is_readable(options: Any) -> bool:
     if not (inspect.isclass(options) and attrs.has(options)):
-        return True
+        return False
     specs(options)
     try:
         options()
     except Exception:  # noqa: BLE001 - whatever a validator raises for its own default
-        return True
-    return False
+        return False
+    return True
 
 
-_RULES: dict[str, Callable[[str, Any], bool]] = {
+RULES: dict[str, Callable[[str, Any], bool]] = {
     "it is no subclass of linkwright.sdk.Driver": lambda _, c: not (inspect.isclass(c) and issubclass(c, Driver)),
     f"its contract version (api) is not {API}": lambda _, c: c.api != API,
     "its name is not its entry point's": lambda name, c: getattr(c, "name", None) != name,

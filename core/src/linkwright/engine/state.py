@@ -4,24 +4,29 @@ from collections.abc import Iterable
 from typing import Any
 
 from linkwright.errors import NotFound
-from linkwright.model import Endpoint, Interface, Network, StoredNetwork
-from linkwright.model.change import Change, Commit, Drop, Put
+from linkwright.model import Endpoint, FoundBefore, Interface, Network, StoredNetwork
+from linkwright.model.change import Change, Commit, Drop, Put, Record, key_of
 
 
 class State:
-    """Networks and endpoints by id. Changed only by ``commit``, after the store has taken the change."""
+    """Networks and endpoints by id, and what was found before. Changed by ``commit``, after the store has taken it.
+
+    ``lost`` are networks that the marks on links tell of and the store does not.
+    """
 
     def __init__(self, commit: Commit) -> None:
         """Write through *commit*."""
         self._commit = commit
         self.networks: dict[str, StoredNetwork] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.found: dict[str, FoundBefore] = {}
+        self.lost: set[str] = set()
         self._of_network: dict[str, dict[str, None]] = {}
         self._holders: dict[tuple[str, Interface], str] = {}
 
-    def load(self, records: Iterable[StoredNetwork | Endpoint]) -> None:
+    def load(self, records: Iterable[Record]) -> None:
         """Take what the store had at the start, the oldest first."""
-        for record in sorted(records, key=lambda record: record.created):
+        for record in sorted(records, key=lambda record: getattr(record, "created", 0.0)):
             self._note(Put(record))
 
     async def commit(self, *changes: Change) -> None:
@@ -57,15 +62,17 @@ class State:
         record: Any = change.record
         if isinstance(record, Network):
             table: dict[str, Any] = self.networks
+        elif isinstance(record, FoundBefore):
+            table = self.found
         elif isinstance(record, Endpoint):
             table = self.endpoints
             self._note_endpoint(record, gone=isinstance(change, Drop))
         else:
             return
         if isinstance(change, Put):
-            table[record.id] = record
+            table[key_of(record)] = record
         else:
-            table.pop(record.id, None)
+            table.pop(key_of(record), None)
 
     def _note_endpoint(self, endpoint: Endpoint, *, gone: bool) -> None:
         ids = self._of_network.setdefault(endpoint.network, {})

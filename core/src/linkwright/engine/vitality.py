@@ -51,6 +51,15 @@ class Vitality:
         """Whether a container that lives has it."""
         return endpoint.state is EndpointState.JOINED and not await self.dead(endpoint)
 
+    async def bereaved(self, endpoint: Endpoint) -> bool:
+        """Whether its sandbox is gone and took the host's end of its link along: of that one sighting is enough."""
+        staying = frozenset(link.key for link in self._links(endpoint) if not link.lent)
+        if endpoint.state is EndpointState.CREATING or not staying:
+            return False
+        if staying <= (await self._kernel.observe(staying)).resources.keys():
+            return False
+        return await self.dead(endpoint)
+
     async def returned(self, endpoints: Iterable[Endpoint]) -> frozenset[str]:
         """Of *endpoints* those whose link lies on the host, by id: no sandbox has it yet, or any more."""
         lent = {endpoint.id: self._lent(endpoint) for endpoint in endpoints}
@@ -66,4 +75,5 @@ class Vitality:
 
     def _links(self, endpoint: Endpoint) -> list[Link]:
         wishes = self._desired.of(Scope(endpoint.network, endpoint.id)).values()
-        return [wish for wish in wishes if isinstance(wish, Link) and wish.hold is Hold.OWN]
+        links = [wish for wish in wishes if isinstance(wish, Link)]
+        return [link for link in links if link.hold is Hold.OWN and not link.shared]

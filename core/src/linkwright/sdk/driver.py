@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
 
-from linkwright.model import Endpoint, HostFacts, Network
+from linkwright.model import Endpoint, HostFacts, Network, PortBinding
 from linkwright.plan import Wishes
+from linkwright.sdk.claims import Claim
 from linkwright.sdk.join import Join
+from linkwright.sdk.options import EndpointOptions
 
 O = TypeVar("O")  # noqa: E741 - reads "options"
 
@@ -27,19 +29,26 @@ class Capabilities:
     """What a driver can do, told to Docker when it activates the plugin.
 
     ``connectivity`` is "global" for a driver whose networks reach containers on other hosts or the outside at layer 2.
-    ``takes_mac`` False means that endpoints share their parent's hardware address.
+    ``takes_mac`` False means that endpoints share their parent's hardware address. ``beside`` are other drivers whose
+    networks may be in the way of this one's: those are handed to ``admit`` too.
     """
 
     connectivity: str = "local"
     takes_mac: bool = True
+    beside: frozenset[str] = frozenset()
 
 
 class Driver(ABC, Generic[O]):
-    """A network driver. Subclass it, name it, describe its options, and say what each thing needs."""
+    """A network driver. Subclass it, name it, describe its options, and say what each thing needs.
+
+    The core has read the options of a network (``-o``) when it hands one over. Those of an endpoint (``--driver-opt``)
+    it has only checked against ``endpoint_options``: ``sdk.read_endpoint`` reads them.
+    """
 
     api: ClassVar[int] = API
     name: ClassVar[str]
     options: ClassVar[type[Any]]
+    endpoint_options: ClassVar[type[Any]] = EndpointOptions
     capabilities: ClassVar[Capabilities] = Capabilities()
 
     @abstractmethod
@@ -76,8 +85,53 @@ class Admits(Protocol):
     """A driver whose networks may exclude each other on one host."""
 
     def admit(self, network: Network[Any], others: tuple[Network[Any], ...], host: HostFacts) -> None:
-        """Refuse (Conflict) *network* beside *others* of the same driver, naming the one in the way."""
+        """Refuse (Conflict) *network* beside *others*, naming the one in the way.
+
+        Those are of the same driver, or of one that ``Capabilities.beside`` names: tell them apart by ``driver``.
+        """
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A driver whose endpoints can be reached by ports of the host (``-p``).
+
+    Both are asked when Docker says that the container's way outside is through this endpoint, and only then. For
+    drivers without this power ``-p`` is refused. ``Driver.endpoint`` is shown no ports: what it answers stands while
+    ports come and go. On an internal network nothing is asked.
+    """
+
+    def bindings(
+        self, network: Network[Any], endpoint: Endpoint, ports: tuple[PortBinding, ...]
+    ) -> tuple[tuple[PortBinding, ...], ...]:
+        """Return what has to be bound on the host for *ports*, in groups; each binding names its host address.
+
+        The bindings of a group get the same host port: the one they name, or one that the core chooses (0, or a
+        range). What needs nothing on the host (a routed network) is left out. Refused if a port cannot be published.
+        """
+
+    def publish(self, network: Network[Any], endpoint: Endpoint) -> Wishes:
+        """Return what must be there, beside ``endpoint``'s wishes, while *endpoint* is the way outside.
+
+        ``endpoint.published`` are the bindings with the ports that were chosen, ``endpoint.ports`` what Docker asked.
+        """
+
+
+@runtime_checkable
+class Claims(Protocol):
+    """A driver some of whose networks need what is chosen rather than described."""
+
+    def claims(self, network: Network[Any], endpoint: Endpoint | None) -> tuple[Claim, ...]:
+        """Return what has to be chosen for *network*; it is in ``network.claims`` whenever wishes are asked for.
+
+        *endpoint* is None: endpoints have no claims of their own yet. Refused if it cannot be had.
+        """
 
 
 #: The optional powers by name, as ``linkwright drivers`` lists them.
-POWERS: dict[str, type] = {"admits": Admits, "looks-at": LooksAt, "skips-gateway": SkipsGateway}
+POWERS: dict[str, type] = {
+    "admits": Admits,
+    "claims": Claims,
+    "looks-at": LooksAt,
+    "publishes": Publishes,
+    "skips-gateway": SkipsGateway,
+}

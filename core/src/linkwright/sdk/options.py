@@ -1,16 +1,21 @@
-"""Driver options: ``docker network create -o key=value`` as a frozen class. Reading and refusing only.
+"""Driver options: ``docker network create -o key=value``, and ``--driver-opt`` of an endpoint, as frozen classes.
 
-A driver declares one attrs field for each option with ``option``; ``read`` makes the value or refuses, naming the
-unknown key and the nearest known one. Docker's own generic labels pass unread (``DOCKER_LABELS``).
+A driver declares one attrs field for each option with ``option``; ``read`` (of a network) and ``read_endpoint`` make
+the value or refuse, naming the unknown key and the nearest known one. Docker's own generic labels pass unread. How the
+text of a value is read is ``sdk.values``.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 import attrs
 
 from linkwright.errors import Refused
+from linkwright.model import Endpoint
+from linkwright.sdk.names import interface_name
+from linkwright.sdk.values import boolean, mtu, text
 
 O = TypeVar("O")  # noqa: E741 - reads "options"
 T = TypeVar("T")
@@ -28,18 +33,12 @@ DOCKER_LABELS = frozenset(
     }
 )
 
-#: More digits than any number that means something here; int() refuses thousands of them in words of its own.
-_DIGITS = 20
+#: The same of endpoints: settings are the engine's own to make (27+), and the name is IPAM's to be told.
+DOCKER_ENDPOINT_LABELS = frozenset({"com.docker.network.endpoint.name", "com.docker.network.endpoint.sysctls"})
 
 #: How alike two words have to be to be taken for one (difflib's own cutoff), and how much of a key is compared.
 _NEAR = 0.6
 _COMPARED = 100
-
-#: Go's strconv.ParseBool, which every Docker driver uses.
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
-}
 
 
 @attrs.frozen
@@ -56,37 +55,6 @@ def option(*keys: str, parse: Callable[[str], T], default: T, help: str) -> T:  
     spec = OptionSpec(keys, parse, help)
     field: Any = attrs.field(default=default, metadata={_METADATA: spec})
     return field  # type: ignore[no-any-return]
-
-
-def boolean(text: str) -> bool:
-    """Read a truth value as Docker does; ValueError for anything else."""
-    if text not in _BOOLEANS:
-        raise ValueError("write true or false")
-    return _BOOLEANS[text]
-
-
-def number(least: int, most: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers from *least* to *most*, in decimal digits and nothing else."""
-
-    def read_number(text: str) -> int:
-        # int() alone would take "1_400", " 1400" and digits of other scripts
-        plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-        value = int(text) if plain else -1
-        if not least <= value <= most:
-            raise ValueError(f"write a whole number from {least} to {most}")
-        return value
-
-    return read_number
-
-
-def mtu(text: str) -> int | None:
-    """Read an MTU in bytes; 0 leaves the choice to the driver. 68 is the least of RFC 791, 65535 the kernel's most."""
-    return None if text == "0" else number(68, 65535)(text)
-
-
-def text(value: str) -> str:
-    """Take the text as it is."""
-    return value
 
 
 @attrs.frozen
@@ -120,6 +88,19 @@ class CommonOptions:
     )
 
 
+@attrs.frozen
+class EndpointOptions:
+    """``--driver-opt`` that the core itself understands, for endpoints of every driver; to be inherited as well."""
+
+    interface: str = option(
+        "com.docker.network.endpoint.ifname",
+        "ifname",
+        parse=interface_name,
+        default="",
+        help="what the interface in the container is called (engines before 29.8 ignore it)",
+    )
+
+
 def specs(options: type) -> dict[str, OptionSpec]:
     """Return the options of class *options* by field name."""
     found = {field.name: field.metadata.get(_METADATA) for field in attrs.fields(options)}
@@ -127,11 +108,21 @@ def specs(options: type) -> dict[str, OptionSpec]:
 
 
 def read(options: type[O], pairs: Mapping[str, str], *, driver: str) -> O:
-    """Make an *options* value from ``-o`` pairs.
+    """Make an *options* value from ``-o`` pairs of a network.
 
     Raises Refused, naming every unknown key with the nearest known one, or the key whose value cannot be read.
     """
-    fields = {key: (name, spec) for name, spec in specs(options).items() for key in spec.keys}
+    return _read(options, pairs, driver=driver, word="option", passing=DOCKER_LABELS)
+
+
+def read_endpoint(options: type[O], endpoint: Endpoint, *, driver: str) -> O:
+    """Make an *options* value from the ``--driver-opt`` pairs of *endpoint*. Refused like ``read``."""
+    return _read(options, endpoint.options, driver=driver, word="endpoint option", passing=DOCKER_ENDPOINT_LABELS)
+
+
+def _read(options: type[O], pairs: Mapping[str, str], *, driver: str, word: str, passing: Container[str]) -> O:
+    kind: type = options
+    fields = _by_key(kind)
     values: dict[str, Any] = {}
     for key, value in pairs.items():
         if key in fields:
@@ -139,22 +130,28 @@ def read(options: type[O], pairs: Mapping[str, str], *, driver: str) -> O:
             try:
                 parsed = spec.parse(value)
             except (ValueError, TypeError, Refused) as error:
-                raise Refused(f"option {key}={value!r} of driver {driver}: {error} ({spec.help})") from None
+                raise Refused(f"{word} {key}={value!r} of driver {driver}: {error} ({spec.help})") from None
             if values.setdefault(name, parsed) != parsed:
                 raise Refused(f"driver {driver} was given {' and '.join(spec.keys)} with different values; name one")
-        elif key not in DOCKER_LABELS:
-            raise Refused(unknown_option(key, fields, of=f"driver {driver}"))
+        elif key not in passing:
+            raise Refused(unknown_option(key, fields, of=f"driver {driver}", word=word))
     try:
         return options(**values)
     except ValueError as error:
-        raise Refused(f"options of driver {driver}: {error}") from None
+        raise Refused(f"{word}s of driver {driver}: {error}") from None
 
 
-def unknown_option(key: str, known: Mapping[str, object], *, of: str) -> str:
+@functools.cache
+def _by_key(options: type) -> Mapping[str, tuple[str, OptionSpec]]:
+    """Each key of *options*, with the field's name: options are read for every endpoint that is made, several times."""
+    return {key: (name, spec) for name, spec in specs(options).items() for key in spec.keys}
+
+
+def unknown_option(key: str, known: Mapping[str, object], *, of: str, word: str = "option") -> str:
     """Return the refusal of *key*: the nearest known key, or all of them where none is near."""
     near = _nearest(key, known)
     advice = f"did you mean {near!r}?" if near else f"it knows {', '.join(sorted(known)) or 'none'}"
-    return f"{of} has no option {key!r}; {advice}"
+    return f"{of} has no {word} {key!r}; {advice}"
 
 
 def _nearest(key: str, known: Mapping[str, object]) -> str | None:

@@ -7,6 +7,7 @@ from attrs import frozen
 from linkwright.model.address import Lease, Pool
 from linkwright.model.change import Record, key_of
 from linkwright.model.endpoint import Endpoint
+from linkwright.model.found import FoundBefore
 from linkwright.model.network import Network, StoredNetwork
 
 
@@ -18,6 +19,7 @@ class Contents:
     endpoints: tuple[Endpoint, ...] = ()
     pools: tuple[Pool, ...] = ()
     leases: tuple[Lease, ...] = ()
+    found: tuple[FoundBefore, ...] = ()
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Contents":
@@ -28,6 +30,7 @@ class Contents:
             endpoints=tuple(record for record in ordered if isinstance(record, Endpoint)),
             pools=tuple(record for record in ordered if isinstance(record, Pool)),
             leases=tuple(record for record in ordered if isinstance(record, Lease)),
+            found=tuple(record for record in ordered if isinstance(record, FoundBefore)),
         )
 
     def __iter__(self) -> Iterator[Record]:
@@ -35,6 +38,7 @@ class Contents:
         yield from self.endpoints
         yield from self.pools
         yield from self.leases
+        yield from self.found
 
     def __len__(self) -> int:
-        return len(self.networks) + len(self.endpoints) + len(self.pools) + len(self.leases)
+        return sum(1 for _ in self)

@@ -43,22 +43,13 @@ class _Call:
 class GroupWriter:
     """Commits what callers hand in, in order, from its own thread.
 
-    *patience* bounds a call in seconds. *place* is what messages call the store. *committed* is called on the
-    writer's thread after each transaction.
+    *patience* bounds a call in seconds. *place* is what messages call the store.
     """
 
-    def __init__(
-        self,
-        transact: Transact,
-        *,
-        patience: float,
-        place: str,
-        committed: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, transact: Transact, *, patience: float, place: str) -> None:
         self._transact = transact
         self._patience = patience
         self._place = place
-        self._committed = committed
         self._changed = threading.Condition()
         self._waiting: list[_Call] = []
         self._stopping = False
@@ -162,7 +153,6 @@ class GroupWriter:
             return
         late = self._succeeded(group)
         self._owed = undo(before, [(self._owed, False), *((call.writes, call in late) for call in group)])
-        self._committed()
 
     def _succeeded(self, group: Sequence[_Call]) -> Sequence[_Call]:
         with self._changed:

@@ -32,6 +32,7 @@ from linkwright.errors import Refused
 from linkwright.model.address import Lease, Pool
 from linkwright.model.change import Change, Put, Record, key_of
 from linkwright.model.endpoint import Endpoint
+from linkwright.model.found import FoundBefore
 from linkwright.model.mac import Mac
 from linkwright.model.network import Network, StoredNetwork
 from linkwright.model.ports import Protocol
@@ -46,6 +47,7 @@ KINDS: dict[str, tuple[type, Any]] = {
     "endpoint": (Endpoint, Endpoint),
     "pool": (Pool, Pool),
     "lease": (Lease, Lease),
+    "found": (FoundBefore, FoundBefore),
 }
 
 _PROTOCOLS = {str(protocol): protocol for protocol in Protocol}

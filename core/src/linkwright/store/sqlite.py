@@ -34,6 +34,9 @@ from linkwright.store.rows import FACT, OWN_FACTS, RECOVERY, REVISION, Name, Wri
 from linkwright.store.schema import SCHEMA, Schema
 from linkwright.store.statistics import Statistics
 
+#: Kinds of records that nothing but the file tells of: Docker does not say them twice, and no mark names them.
+_NOT_TO_BE_LOST = frozenset({"network", "found"})
+
 
 @frozen
 class Opened:
@@ -58,9 +61,7 @@ class SqliteStore:
         self._revision = revision_of(ready.facts.get(REVISION, ""))
         self._facts = {name: text for name, text in ready.facts.items() if name not in OWN_FACTS}
         self._copier = Copier(lambda: make_good_copy(files), interval=copy_interval)
-        self._writer = GroupWriter(
-            self._transact, patience=patience, place=str(files.database), committed=self._copier.changed
-        )
+        self._writer = GroupWriter(self._transact, patience=patience, place=str(files.database))
         self._closed = False
 
     @classmethod
@@ -139,6 +140,7 @@ class SqliteStore:
         revision = Write(FACT, REVISION, str(self._revision + 1))
         before = self._ready.database.transact([*writes, revision])
         self._revision += 1
+        self._copier.changed(soon=any(write.kind in _NOT_TO_BE_LOST for write in writes))
         return before
 
     def _load(self) -> Contents:

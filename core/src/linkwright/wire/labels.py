@@ -13,6 +13,8 @@ ENABLE_IPV6: Final = "com.docker.network.enable_ipv6"
 INTERNAL: Final = "com.docker.network.internal"
 
 PORT_MAP: Final = "com.docker.network.portmap"
+#: ProgramExternalConnectivity, from 28 on, if another endpoint of the container is its way outside by IPv6.
+NO_PROXY_6TO4: Final = "com.docker.network.driver.private.no_proxy_6to4"
 
 #: In CreateEndpoint a copy of ``Interface.MacAddress`` in base64; in RequestAddress the address as text.
 ENDPOINT_MAC: Final = "com.docker.network.endpoint.macaddress"

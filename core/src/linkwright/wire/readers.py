@@ -131,7 +131,10 @@ def _leave(body: Fields) -> Leave:
 
 
 def _program_external(body: Fields) -> ProgramExternal:
-    return ProgramExternal(*_ids(body), _ports(_options(body)))
+    """Private to Docker as the label is, nothing else says that the host's IPv6 ports are another endpoint's."""
+    options = _options(body)
+    elsewhere = options.optional(labels.NO_PROXY_6TO4, kinds.flag, default=False)
+    return ProgramExternal(*_ids(body), _ports(options), ipv6=not elsewhere)
 
 
 def _revoke_external(body: Fields) -> RevokeExternal:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 
-from linkwright.model import Address, Interface, Mac, Prefix
+from linkwright.model import Address, Interface, Mac, PortBinding, Prefix
 from linkwright.wire.requests import CreateEndpoint
 
 LINK_NAME_BYTES: Final = 15  # IFNAMSIZ less the terminating NUL
@@ -111,9 +111,14 @@ class EndpointReply:
 
 @frozen
 class EndpointInfoReply:
-    """Facts about an endpoint. For a remote driver no engine shows them to anybody."""
+    """Facts about an endpoint, and what it publishes. For a remote driver no engine shows them to anybody.
+
+    ``ports`` is None for an endpoint that is not its container's way outside; ``addresses`` are where they lead to.
+    """
 
     value: Mapping[str, str] = field(factory=dict)
+    ports: tuple[PortBinding, ...] | None = None
+    addresses: tuple[Address, ...] = ()
 
 
 def _bare(_: object, attribute: "Attribute[Any]", value: Address | None) -> None:

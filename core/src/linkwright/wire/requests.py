@@ -130,11 +130,16 @@ class Leave:
 
 @frozen
 class ProgramExternal:
-    """This endpoint now leads outside: publish the container's ports here."""
+    """This endpoint now leads outside: publish the container's ports here, and only here.
+
+    May come again without a Revoke, when the container gets or loses another way outside for one family. ``ipv6`` False
+    means that the host's IPv6 addresses are that one's. For the one that leads outside by IPv6 alone nothing says so.
+    """
 
     network_id: str
     endpoint_id: str
     ports: tuple[PortBinding, ...] = ()
+    ipv6: bool = True
 
 
 @frozen

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from linkwright.model import PortBinding
 from linkwright.wire import labels
 from linkwright.wire.replies import (
     ActivateReply,
@@ -66,7 +67,22 @@ def _endpoint(reply: EndpointReply) -> Document:
 
 
 def _endpoint_info(reply: EndpointInfoReply) -> Document:
-    return {"Value": dict(reply.value)}
+    ports = {} if reply.ports is None else {labels.PORT_MAP: [_port_binding(one, reply) for one in reply.ports]}
+    return {"Value": {**reply.value, **ports}}
+
+
+def _port_binding(binding: PortBinding, reply: EndpointInfoReply) -> Document:
+    """As Docker's own bridge answers it (libnetwork's ``types.PortBinding``), the container's address first."""
+    host = binding.host_address
+    inside = [address for address in reply.addresses if host is None or address.version == host.version]
+    return {
+        "Proto": int(binding.protocol),
+        "IP": str(next(iter(inside or reply.addresses), "")),
+        "Port": binding.port,
+        "HostIP": "" if host is None else str(host),
+        "HostPort": binding.host_port,
+        "HostPortEnd": binding.host_port_end or binding.host_port,
+    }
 
 
 def _join(reply: JoinReply) -> Document:
