@@ -34,10 +34,11 @@ MAY: dict[str, str] = {
     "kernel": "errors model plan",
     "ipam": "errors model",
     "store": "errors model",
+    "hostports": "errors model",
     "engine": "errors model plan sdk ipam",
-    "daemon": "errors model plan sdk wire kernel ipam store engine",
-    "cli": "errors model plan sdk wire kernel ipam store engine daemon",
-    "testkit": "errors model plan sdk wire kernel ipam store engine daemon",
+    "daemon": "errors model plan sdk wire kernel ipam store hostports engine",
+    "cli": "errors model plan sdk wire kernel ipam store hostports engine daemon",
+    "testkit": "errors model plan sdk wire kernel ipam store hostports engine daemon",
 }
 
 LAYERS = frozenset(MAY)
@@ -49,30 +50,30 @@ _WHERE_PARTS_MEET = "only the composition root knows which parts there are"
 #: Why each layer may not import the others: every other layer is in MAY or here, and never in both.
 WHY_NOT: dict[str, dict[str, str]] = {
     "errors": {
-        "model plan sdk wire kernel ipam store engine daemon cli": "an error's text is made where it is raised",
+        "model plan sdk wire kernel ipam store hostports engine daemon cli": "its text is made where it is raised",
         "testkit": _KIT,
     },
     "model": {
-        "plan sdk wire kernel ipam store engine daemon cli": "values know neither what is done with them nor by whom",
+        "plan sdk wire kernel ipam store hostports engine daemon cli": "values know neither their use nor their users",
         "testkit": _KIT,
     },
     "plan": {
         "sdk": "wishes are compared alike whoever wrote them",
         "wire": "a plan is the same whether Docker or an operator asked for it",
-        "kernel": "code that decides never touches the kernel",
+        "kernel hostports": "code that decides never touches the kernel",
         "ipam store engine daemon cli": _UP,
         "testkit": _KIT,
     },
     "sdk": {
         "wire": "drivers never see Docker's JSON",
-        "kernel": "drivers describe; they can be tested without root because they cannot reach the kernel",
+        "kernel hostports": "drivers describe; they can be tested without root because they cannot reach the kernel",
         "ipam store": "a driver keeps no state and chooses no address: it would not choose the same again",
         "engine daemon cli": _UP,
         "testkit": _KIT,
     },
     "wire": {
         "plan sdk": "how a request is fulfilled is not the protocol's to know",
-        "kernel store": "bytes become typed requests without anything being done about them",
+        "kernel store hostports": "bytes become typed requests without anything being done about them",
         "ipam": "what a pool means is the ledger's; the protocol only carries it",
         "engine daemon cli": _UP,
         "testkit": _KIT,
@@ -80,13 +81,14 @@ WHY_NOT: dict[str, dict[str, str]] = {
     "kernel": {
         "sdk": "the kernel is told steps, and knows nothing of drivers",
         "wire ipam store": "the kernel is told steps, and knows neither requests nor state",
+        "hostports": "rules lead packets, sockets hold ports; the engine is who does one and then the other",
         "engine daemon cli": _UP,
         "testkit": _KIT,
     },
     "ipam": {
         "plan sdk": "addresses are given out alike for every driver",
         "wire": "the ledger is asked by the protocol, an operator, or a replay in the same words",
-        "kernel": "what the host has is handed in as data, so that the ledger can be tested by properties",
+        "kernel hostports": "what the host has is handed in as data, so that the ledger can be tested by properties",
         "store": "transitions yield facts; who stores them is handed in (model.change.Commit)",
         "engine daemon cli": _UP,
         "testkit": _KIT,
@@ -94,15 +96,22 @@ WHY_NOT: dict[str, dict[str, str]] = {
     "store": {
         "plan sdk": "wishes are not stored: they are made again from what Docker asked for",
         "wire": "records outlive the protocol's versions",
-        "kernel": "the disk and the kernel meet only in an answer",
+        "kernel hostports": "the disk and the kernel meet only in an answer",
         "ipam": "the store keeps facts and does not judge them",
+        "engine daemon cli": _UP,
+        "testkit": _KIT,
+    },
+    "hostports": {
+        "plan sdk": "what is bound has been decided; a socket is no wish, since two processes cannot both have it",
+        "wire ipam store": "sockets are told ports, and know neither requests nor state",
+        "kernel": "sockets hold ports, rules lead packets; the engine is who does one and then the other",
         "engine daemon cli": _UP,
         "testkit": _KIT,
     },
     "engine": {
         "wire": "the engine is asked in its own words, by Docker or by an operator",
         "kernel": "it is handed a kernel (engine.ports), so that the fake one tells the same stories",
-        "store": "it is handed a store, for the same reason",
+        "store hostports": "it is handed a store, and who holds ports, for the same reason",
         "daemon cli": _UP,
         "testkit": _KIT,
     },

@@ -1,18 +1,20 @@
 """A daemon's metrics on a busy day, without the daemon: every metric has data, and everything that grows grows."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Interface, ip_network
+from ipaddress import IPv4Address, IPv4Interface, ip_network
 from typing import get_args
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from linkwright.daemon.metrics import Known, Metrics, Sources, labels, methods_of
 from linkwright.daemon.metrics.facts import Traffic
 from linkwright.engine.observation import (
+    Announced,
     Collected,
     Drift,
     DriverOverrun,
     ExternalConnectivity,
+    FlowsForgotten,
     Observation,
     SetupStage,
     UnknownId,
@@ -20,7 +22,7 @@ from linkwright.engine.observation import (
 from linkwright.ipam import Happening, Ledger
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.kernel.linux import KernelStatistics
-from linkwright.model import Endpoint, EndpointState, Mac, Network, Sandbox, StoredNetwork
+from linkwright.model import Endpoint, EndpointState, Mac, Network, PortBinding, Protocol, Sandbox, StoredNetwork
 from linkwright.store.statistics import Statistics
 from linkwright.wire.replies import Api
 
@@ -32,6 +34,8 @@ KNOWN = Known(
     checks=("start",),
 )
 
+WEB = PortBinding(Protocol.TCP, 80, IPv4Address("192.0.2.7"), 8080, 8080)
+
 EVENTS: tuple[Observation, ...] = (
     *(SetupStage("bridge", stage, 0.003) for stage in labels.STAGE.values),
     Drift("link", repaired=True, text="x"),
@@ -40,6 +44,9 @@ EVENTS: tuple[Observation, ...] = (
     Collected("endpoint", "z", "ab"),
     DriverOverrun("bridge"),
     ExternalConnectivity("bridge", "program", 2),
+    FlowsForgotten(3),
+    Announced("ab"),
+    Announced("cd", "its link did not come up in time"),
 )
 
 
@@ -82,6 +89,9 @@ class Busy:
             networks=lambda: [network],
             endpoints=lambda: [_endpoint(number) for number in (1, 2)],
             suspended=lambda: (),
+            lost=lambda: (WEB,),
+            drops=lambda: [("isolation", len(self.rounds))],
+            parents=lambda: [("eth0", True)],
             ipam=self._ipam,
             store=self._store,
             kernel=self._kernel,
@@ -132,6 +142,7 @@ def _endpoint(number: int) -> Endpoint:
         mac=Mac.derive(str(number)),
         name=f"web-{number}",
         state=EndpointState.JOINED,
+        published=(evolve(WEB, host_port=8080 + number, host_port_end=8080 + number),),
         sandbox=Sandbox(f"/run/docker/netns/{number:012x}", "boot"),
     )
 

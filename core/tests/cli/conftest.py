@@ -30,6 +30,7 @@ from linkwright.ipam.ledger import Ledger
 from linkwright.ipam.spaces import LOCAL
 from linkwright.model import Endpoint, HostFacts, LeaseKind, LinkFact, PortBinding, Protocol, StoredNetwork, Subnet
 from linkwright.store import MemoryStore
+from linkwright.testkit.fake_host_ports import FakeHostPorts
 from linkwright.testkit.fake_kernel import FakeKernel
 from linkwright_bridge import Bridge
 
@@ -59,6 +60,7 @@ class Served:
     insides: Insides
     admin: Admin
     ledger: Ledger
+    host_ports: FakeHostPorts
 
     @property
     def run_dir(self) -> Path:
@@ -119,6 +121,7 @@ class Served:
         port = PortBinding(Protocol.TCP, 80, ip_address("192.0.2.7"), 8080)
         self.kernel.sandboxes.add(SANDBOX)
         joined = await self.engine.endpoints.join(network, endpoint, SANDBOX, (port,))
+        await self.engine.endpoints.external(network, endpoint, (port,))
         self.kernel.lend(joined.join.source, SANDBOX)
 
     async def busy(self) -> None:
@@ -142,9 +145,10 @@ async def typed(*words: str, stdin: str | None = None, environ: Mapping[str, str
 async def serving(kernel: Kernel, home: Path, nursery: trio.Nursery) -> AsyncIterator[Served]:
     """A daemon of the bridge driver over *kernel*, with its directories in *home*, at work until the end."""
     config = Config(plugin_dir=home / "plugins", run_dir=home / "run", state_dir=home / "state")
-    store, recent = MemoryStore(), Recent(lambda: NOW)
+    store, recent, host_ports = MemoryStore(), Recent(lambda: NOW), FakeHostPorts()
     engine = Engine(
         kernel=kernel,
+        host_ports=host_ports,
         commit=store.commit,
         drivers=[register("bridge", Bridge, Origin("linkwright-bridge", "1.2.3"))],
         clock=lambda: NOW,
@@ -173,7 +177,9 @@ async def serving(kernel: Kernel, home: Path, nursery: trio.Nursery) -> AsyncIte
     doors = Doors((Door(config.run_dir / "admin.sock", admin.answer, refusal),), Connections())
     doors.open(nursery, {})
     with structlog.testing.capture_logs():  # a line in between would be the command's output
-        yield Served(config, cast("FakeKernel", kernel), store, engine, ipam, recent, insides, admin, ledger)
+        yield Served(
+            config, cast("FakeKernel", kernel), store, engine, ipam, recent, insides, admin, ledger, host_ports
+        )
     doors.close()
 
 

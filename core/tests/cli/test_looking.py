@@ -1,7 +1,9 @@
 """What commands answer beyond the golden texts: names and their beginnings, doubts, what is frozen, what happened."""
 
 import json
+import re
 from contextlib import nullcontext
+from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,10 +20,54 @@ from linkwright.daemon.plugin import Plugin
 from linkwright.engine.observation import Collected, Drift, DriverOverrun
 from linkwright.errors import DriverFault
 from linkwright.ipam.spaces import LOCAL
+from linkwright.model import PortBinding, Protocol
 from linkwright.model.change import Put
 from linkwright.store import RecoveryReport
 
 POOL = f"{LOCAL}/10.7.0.0/24"
+
+
+# --- ports ---------------------------------------------------------------------------------------------------
+
+
+async def test_b_11_a_port_that_was_chosen_is_shown(served: Served) -> None:
+    """Docker shows none for a remote driver: here is the one place where a user learns which it is."""
+    await served.busy()
+    ports = (PortBinding(Protocol.TCP, 443), PortBinding(Protocol.UDP, 53, None, 5300, 5310))
+    await served.engine.endpoints.external(WEB, OTHER, ports)
+
+    (one,) = [one for one in await served.json("endpoint", "ls") if one["id"] == OTHER]
+    shown = await served.json("endpoint", "show", OTHER[:12])
+    text = await served.text("endpoint", "show", OTHER[:12])
+
+    assert one["ports"] == ["443/tcp", "5300-5310:53/udp"]
+    assert one["published"] == shown["published"]
+    chosen = [(port["protocol"], port["port"], port["host_address"], port["host_port"]) for port in shown["bindings"]]
+    assert chosen == [
+        ("udp", 53, "0.0.0.0", 5300),
+        ("udp", 53, "::", 5300),
+        ("tcp", 443, "0.0.0.0", 32768),
+        ("tcp", 443, "::", 32768),
+    ]
+    assert re.search(r"443 +tcp +0\.0\.0\.0 +32768 +held\n", text)
+    assert re.search(r"ports asked for +443/tcp, 5300-5310:53/udp\n", text)
+
+
+async def test_a_port_that_another_process_took_is_shown_as_lost(served: Served) -> None:
+    """With the reason on the endpoint's page, in lists by a word, and counted on the first page."""
+    await served.busy()
+    served.host_ports.held.clear()
+    served.host_ports.foreign_bind(Protocol.TCP, ip_address("0.0.0.0"), 8080)
+    await served.engine.publishing.restore()
+
+    assert "192.0.2.7:8080:80/tcp (lost)" in await served.text("endpoint", "ls")
+    assert "192.0.2.7:8080:80/tcp (lost)" in await served.text("network", "show", WEB)
+    assert "ports           1 published, 1 lost\n" in await served.text("status")
+    shown = await served.json("endpoint", "show", "web")
+    assert [(one["held"], one["lost"]) for one in shown["bindings"]] == [
+        (False, "192.0.2.7:8080:80/tcp is taken by another process")
+    ]
+    assert "is taken by another process" in await served.text("endpoint", "show", "web")
 
 
 # --- names ---------------------------------------------------------------------------------------------------
@@ -300,8 +346,9 @@ async def test_a_suspended_driver_is_shown_as_such(served: Served) -> None:
 
 async def test_options_of_drivers_are_listed_on_request(served: Served) -> None:
     """With their defaults as ``-o`` would have them."""
-    text = await served.text("drivers", "--options")
+    text = re.sub(" +", " ", await served.text("drivers", "--options"))
 
     assert "Options of bridge:\n" in text
-    assert "com.docker.network.bridge.enable_icc            true     let containers of this network talk" in text
-    assert "com.docker.network.driver.mtu or mtu            -        MTU in bytes" in text
+    assert "\ncom.docker.network.bridge.enable_icc true let containers of this network talk" in text
+    assert "\ncom.docker.network.driver.mtu or mtu - MTU in bytes" in text
+    assert "\ncom.docker.network.bridge.gateway_mode_ipv4 nat nat; routed:" in text

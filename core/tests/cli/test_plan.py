@@ -124,7 +124,7 @@ async def test_without_a_gateway_none_is_planned(served: Served) -> None:
         ("--driver bridge --subnet fd00:9::/64", "Error: the host's net.ipv6.conf.all.forwarding is 0"),
         (
             f"--driver bridge --subnet 10.9.0.0/24 -o com.docker.network.bridge.name=lwb{WEB[:12]}",
-            f"Error: link lwb{WEB[:12]} is held by network {WEB[:12]}, which wants it otherwise",
+            f"Error: cannot create network 000000000000 (lwb{WEB[:12]}): conflicts with network {WEB[:12]}",
         ),
     ],
 )
@@ -189,16 +189,31 @@ async def test_what_cannot_be_repaired_is_said_and_the_status_is_1(served: Serve
     assert (await served.run("repair")).exit_code == 0
 
 
-async def test_a_joined_link_that_is_gone_is_reported(served: Served) -> None:
-    """It took the container's interface with it: reported by plan and repair alike, and not made again."""
+async def test_a_joined_link_that_is_gone_is_reported_and_made_anew_by_repair(served: Served) -> None:
+    """It took the container's interface along: plan only reports it, and an operator's repair gives it another."""
     await served.busy()
     link = f"lwh{ENDPOINT[:12]}"
     served.kernel.foreign_delete(("link", link))
 
     planned, repaired = await served.text("plan"), await served.run("repair")
 
+    assert f"# not repaired by itself: link {link} of endpoint {ENDPOINT[:12]} is gone from the host\n" in planned
+    assert repaired.exit_code == 0
+    assert f"the link of endpoint {ENDPOINT[:12]} was made anew, and is eth0 in {SANDBOX}" in repaired.stdout
+    assert (await served.text("plan")).startswith("# nothing to do")
+
+
+async def test_a_joined_link_that_cannot_be_made_anew_is_reported_and_the_status_is_1(served: Served) -> None:
+    """The way into the sandbox is refused: both the refusal and what is still missing are said."""
+    await served.busy()
+    link = f"lwh{ENDPOINT[:12]}"
+    served.kernel.foreign_delete(("link", link))
+    served.kernel.handover_fails = errno.EPERM
+
+    repaired = await served.run("repair")
+
     text = f"link {link} of endpoint {ENDPOINT[:12]} is gone from the host"
-    assert f"# not repaired by itself: {text}\n" in planned
     assert repaired.exit_code == 1
     assert f"Not repaired by itself:\nWHAT\n{text}\n" in repaired.stdout
+    assert "cannot be made anew" in repaired.stdout
     assert SANDBOX in served.kernel.sandboxes

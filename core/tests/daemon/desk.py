@@ -22,6 +22,7 @@ from linkwright.engine.observation import Observation
 from linkwright.engine.registry import Origin, Registered, register
 from linkwright.model import Endpoint, HostFacts, Lease, LinkFact, Prefix, StoredNetwork
 from linkwright.store import MemoryStore
+from linkwright.testkit.fake_host_ports import FakeHostPorts
 from linkwright.testkit.fake_kernel import FakeKernel
 from linkwright_bridge import Bridge
 from linkwright_macvlan import Macvlan
@@ -61,6 +62,7 @@ class Desk:
     """Docker's side of the daemon."""
 
     kernel: FakeKernel
+    host_ports: FakeHostPorts = field(factory=FakeHostPorts)
     store: MemoryStore = field(factory=MemoryStore)
     drivers: tuple[Registered, ...] = ()
     config: Config = field(factory=Config)
@@ -85,6 +87,7 @@ class Desk:
             self.config,
             found=found,
             kernel=self.kernel,
+            host_ports=self.host_ports,
             store=self.store,
             contents=await self.store.load(),
             observer=self.told.append,
@@ -217,7 +220,9 @@ def endpoint_request(
 
 def a_desk(**changes: Any) -> Desk:
     """A host with an uplink that forwards packets already, and the drivers bridge and macvlan."""
-    host = HostFacts(uplink=LinkFact("eth9", mtu=1500), links=(LinkFact("eth9"),), features=frozenset({"ipv6"}))
+    host = HostFacts(
+        uplink=LinkFact("eth9", mtu=1500), links=(LinkFact("eth9"),), features=frozenset({"ipv6", "macvlan"})
+    )
     kernel = FakeKernel(host=host)
     kernel.state.sysctls |= {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}
     kernel.state.table = True

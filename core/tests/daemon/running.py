@@ -39,16 +39,31 @@ class Program:
     log: Path
 
     def told(self) -> str:
-        """The next thing it tells its supervisor; "" if it ends instead."""
+        """The next thing it tells its supervisor of itself; "" if it ends instead. What it asks to be kept is not."""
+        while self.reaches(self.supervisor.fileno()):
+            if not (said := self.supervisor.recv(1000)).startswith(b"FDSTORE"):
+                return said.decode()
+        return ""
+
+    def keeps(self, number: int) -> list[tuple[str, socket.socket]]:
+        """The next sockets that it asks its supervisor to keep, by name."""
+        kept = []
+        for _ in range(number):
+            assert self.reaches(self.supervisor.fileno()), self.said
+            text, descriptors, _, _ = socket.recv_fds(self.supervisor, 1000, 1)
+            words = dict(line.split("=") for line in text.decode().splitlines())
+            kept.append((words["FDNAME"], socket.socket(fileno=descriptors[0])))
+        return kept
+
+    def reaches(self, descriptor: int) -> bool:
+        """Wait until something can be read from *descriptor*, and say whether it can: or else the program has ended."""
         ended = os.pidfd_open(self.process.pid)
         try:
-            ready, _, _ = select.select([self.supervisor.fileno(), ended], [], [], PATIENCE)
+            ready, _, _ = select.select([descriptor, ended], [], [], PATIENCE)
         finally:
             os.close(ended)
-        if self.supervisor.fileno() in ready:
-            return self.supervisor.recv(100).decode()
-        assert ready, "it neither got ready nor ended"
-        return ""
+        assert ready, f"it neither came so far nor ended; it said: {self.said}"
+        return descriptor in ready
 
     def ended(self) -> int:
         """Its exit status; negative for a signal."""
@@ -170,12 +185,13 @@ import os, sys
 split = sys.argv.index("--")
 given = [int(each) for each in sys.argv[1:split]]
 for number, descriptor in enumerate(given):
-    os.dup2(descriptor, 200 + number)
+    os.dup2(descriptor, 200 + number, inheritable=False)
+    os.set_inheritable(descriptor, False)
 for number in range(len(given)):
     os.dup2(200 + number, 3 + number)
-    os.set_inheritable(3 + number, True)
 if given:
-    os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(given))}
+    names = os.environ.get("LISTEN_FDNAMES", ":".join(["linkwright.socket"] * len(given)))
+    os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(given)), "LISTEN_FDNAMES": names}
 os.execv(sys.argv[split + 1], sys.argv[split + 1:])
 """
 

@@ -12,6 +12,7 @@ from attrs import evolve
 from core.tests.cli.conftest import NOW, STARTED, WEB, Served, golden, served
 
 from linkwright.daemon import client
+from linkwright.daemon.admin import planning, views
 from linkwright.daemon.admin.asked import Asked, meant
 from linkwright.daemon.admin.routes import ROUTES, NoRoute, Route, find
 from linkwright.daemon.admin.views import moment
@@ -19,6 +20,7 @@ from linkwright.daemon.client import Answer
 from linkwright.daemon.http import HttpRequest
 from linkwright.errors import Conflict, DriverFault, Exhausted, KernelError, NotFound, Refused, Stopping, Unavailable
 from linkwright.model.change import Put
+from linkwright.plan import Action, Element, Plan, Step
 
 __all__ = ["golden", "served"]  # fixtures
 
@@ -251,3 +253,12 @@ def test_an_exact_name_wins_over_a_beginning() -> None:
 def test_times_are_iso_8601_in_utc(seconds: float | None, text: str | None) -> None:
     """To the second; nothing stands for "never"."""
     assert text == moment(seconds)
+
+
+def test_plans_and_wishes_name_the_instances_own_tables() -> None:
+    """Another instance than the default one has tables of its own, and what is shown can be typed."""
+    element = Element("bridges", ("lwb0",))
+    typed = ["nft add element inet linkwright_b bridges { lwb0 }"]
+    assert views.wishes([element], "linkwright_b") == typed
+    page = planning.plan_page(Plan((Step(Action.CREATE, element),)), "linkwright_b")
+    assert page["steps"][0]["commands"] == typed

@@ -1,8 +1,8 @@
 """The whole program in a network namespace of its own: how it starts, what it leaves, and what it never disturbs."""
 
+import errno
 import json
 import os
-import select
 import signal
 import socket
 import stat
@@ -116,7 +116,7 @@ def test_a_stop_during_the_start_is_a_stop(site: Site) -> None:
     (info / "entry_points.txt").write_text("[linkwright.drivers]\nslow = slow_driver:Driver\n")
 
     program = site.start("--drivers=bridge,slow", environ={"PYTHONPATH": str(package)})
-    assert select.select([ends[0]], [], [], 30)[0]  # the import has begun
+    assert program.reaches(ends[0]), program.said  # the import has begun
     program.process.send_signal(signal.SIGTERM)
     os.write(ends[1], b".")  # and may end
 
@@ -218,6 +218,61 @@ def test_r_08_calls_that_are_inside_are_answered_before_it_goes(site: Site) -> N
     assert done == len([link for link in site.links() if link.startswith("lwh")]) - 2
     for one in clients:
         one.close()
+
+
+# --- published ports -----------------------------------------------------------------------------------------------
+
+
+def publish(site: Site, endpoint: str, port: int, protocol: int = 6) -> object:
+    """Say that an endpoint is the way outside, with one port to publish; return what is answered."""
+    binding = {"Proto": protocol, "IP": "", "Port": 80, "HostIP": "", "HostPort": port, "HostPortEnd": port}
+    options = {"com.docker.network.portmap": [binding]}
+    about = {"NetworkID": NETWORK, "EndpointID": endpoint, "Options": options}
+    return site.call("NetworkDriver.ProgramExternalConnectivity", about)
+
+
+def takes(site: Site, port: int) -> bool:
+    """Whether another process can have a TCP port of every address."""
+    with site.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("0.0.0.0", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+        return True
+
+
+def test_r_01_a_published_port_is_nobody_elses_while_we_are_away(site: Site) -> None:
+    """The supervisor keeps the sockets of a process that is killed, and the next one takes them back."""
+    first = site.ready(ONLY_BRIDGE)
+    busy(site)
+    assert publish(site, "c" * 64, 8080) == {}
+    kept = first.keeps(1)
+    first.stop(signal.SIGKILL)
+    assert not takes(site, 8080)
+
+    names = ":".join(name for name, _ in kept)
+    second = site.ready(ONLY_BRIDGE, given=[one for _, one in kept], environ={"LISTEN_FDNAMES": names})
+    for _, one in kept:
+        one.close()
+    assert not takes(site, 8080)
+    assert "8080" in str(publish(site, "d" * 64, 8080))
+
+    assert site.call("NetworkDriver.Leave", {"NetworkID": NETWORK, "EndpointID": "c" * 64}) == {}
+    assert takes(site, 8080)
+    assert second.stop() == 0
+
+
+def test_it_may_have_as_many_descriptors_as_it_is_allowed(site: Site) -> None:
+    """The soft limit is 1024 for the sake of select(2), and each published port takes one or two."""
+    program = site.ready(ONLY_BRIDGE)
+
+    limits = Path(f"/proc/{program.process.pid}/limits").read_text()
+    soft, hard = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+
+    assert soft == hard
 
 
 # --- a second one --------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
     "strict": ("true", "true", True),
     "manage_forwarding": ("1", "true", True),
     "docker_witness": ("unix:///d.sock", '"unix:///d.sock"', Path("/d.sock")),
+    "docker_bridges": ("docker1, br0", '["docker1", "br0"]', ("docker1", "br0")),
     "period": ("5", "5", 5),
     "instance": ("blue-2", '"blue-2"', "blue-2"),
     "default_pools": (
@@ -85,6 +86,7 @@ def test_without_anything_all_is_as_the_outside_interface_says() -> None:
         strict=False,
         manage_forwarding=False,
         docker_witness=None,
+        docker_bridges=(),
         period=30,
         instance="default",
         default_pools=(),
@@ -235,7 +237,7 @@ def test_an_unknown_key_in_the_file_is_refused_with_the_nearest_known_one() -> N
     """A key that is silently ignored is a setting that somebody believes in."""
     with pytest.raises(Refused, match=r"setting 'plugin-dir' that there is not; did you mean plugin_dir\?"):
         from_file('plugin-dir = "/p"')
-    with pytest.raises(Refused, match="there are default_pools, docker_witness"):
+    with pytest.raises(Refused, match="there are default_pools, docker_bridges, docker_witness"):
         from_file("x = 1")
 
 

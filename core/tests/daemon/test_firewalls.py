@@ -1,14 +1,16 @@
 """Our table and our rule in Docker's chain: kept together, and a rule that cannot be is no reason to do nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import structlog
 import trio
-from attrs import define
+from attrs import Factory, define, evolve
 
 from linkwright.daemon.firewalls import Firewalls
+from linkwright.daemon.metrics.facts import idle_kernel
 from linkwright.errors import KernelError
 from linkwright.kernel.docker_user import Found, Outcome
 
@@ -18,6 +20,7 @@ class Table:
     """A firewall table that has to be made, or not."""
 
     missing: bool = False
+    told: Counter[str] = Factory(Counter)
 
     async def prepare(self) -> bool:
         """Make it."""
@@ -69,3 +72,12 @@ async def test_a_rule_that_cannot_be_kept_is_told_once_and_tried_again() -> None
 
     assert reasons == [str(error), str(error), "", str(error)]
     assert [line["log_level"] for line in lines] == ["warning", "warning"]
+
+
+def test_what_the_firewall_was_told_counts_beside_what_rtnetlink_was() -> None:
+    """One counter of events for both; what either lost is lost."""
+    table = Table(told=Counter({"ruleset": 2, "overrun": 1}))
+    both = Firewalls(table, Rule([]))  # type: ignore[arg-type] - it is asked nothing else
+    kernel = evolve(idle_kernel(), events={"newlink": 3}, overruns=4)
+    counted = both.counted(kernel)
+    assert (counted.events, counted.overruns) == ({"newlink": 3, "ruleset": 2}, 5)

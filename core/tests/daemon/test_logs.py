@@ -19,10 +19,12 @@ from linkwright.daemon.config import SETTINGS
 from linkwright.daemon.config.settings import LOG_FORMATS, LOG_LEVELS
 from linkwright.daemon.printable import LONGEST, printable
 from linkwright.engine.observation import (
+    Announced,
     Collected,
     Drift,
     DriverOverrun,
     ExternalConnectivity,
+    FlowsForgotten,
     Observation,
     SetupStage,
     UnknownId,
@@ -39,6 +41,9 @@ TOLD: list[tuple[Observation, str]] = [
     (Collected("endpoint", "its sandbox is gone", "ab"), "info"),
     (DriverOverrun("bridge"), "warning"),
     (ExternalConnectivity("bridge", "program", 2), "debug"),
+    (FlowsForgotten(3), "debug"),
+    (Announced("ab"), "debug"),
+    (Announced("ab", "its link did not come up in time"), "warning"),
 ]
 
 

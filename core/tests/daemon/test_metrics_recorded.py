@@ -14,10 +14,12 @@ from linkwright import engine, errors
 from linkwright.daemon.metrics import TABLE, Kind, Known, Metrics, Sources, labels, methods_of
 from linkwright.daemon.metrics.recording import Call
 from linkwright.engine.observation import (
+    Announced,
     Collected,
     Drift,
     DriverOverrun,
     ExternalConnectivity,
+    FlowsForgotten,
     Observation,
     SetupStage,
     UnknownId,
@@ -179,6 +181,12 @@ TOLD: list[tuple[Observation, dict[tuple[str, tuple[tuple[str, str], ...]], floa
             ("linkwright_external_connectivity_calls_total", (("action", "program"), ("driver", "bridge"))): 1,
             ("linkwright_external_connectivity_ports_total", (("action", "program"), ("driver", "bridge"))): 3,
         },
+    ),
+    (FlowsForgotten(3), {("linkwright_conntrack_forgotten_total", ()): 3}),
+    (Announced("ab"), {("linkwright_announcements_total", ()): 1}),
+    (
+        Announced("ab", "its link did not come up in time"),
+        {("linkwright_announcements_total", ()): 1, ("linkwright_announcement_failures_total", ()): 1},
     ),
 ]
 

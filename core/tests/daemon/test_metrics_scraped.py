@@ -23,7 +23,20 @@ from linkwright.ipam import Happening, Ledger
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.model import Endpoint, EndpointState, HostFacts, LinkFact, Mac, Network, Sandbox, StoredNetwork
 from linkwright.model.address import LeaseKind
-from linkwright.plan import Address, Element, FdbEntry, Link, Neighbour, Resource, Route, Sysctl, Veth
+from linkwright.plan import (
+    Address,
+    BridgeVlan,
+    Element,
+    FdbEntry,
+    Link,
+    Neighbour,
+    Redirect,
+    Resource,
+    Route,
+    Shaper,
+    Sysctl,
+    Veth,
+)
 from linkwright.store import MemoryStore
 from linkwright.store.statistics import Statistics
 from linkwright.testkit.fake_kernel import FakeKernel
@@ -140,6 +153,9 @@ def test_the_kinds_of_operations_are_the_first_words_of_the_resources_keys() -> 
         Route(ip_network("10.1.0.0/24")),
         Neighbour("lwb0", ip_address("10.1.0.2")),
         FdbEntry("lwb0", mac),
+        BridgeVlan("lwb0", 10),
+        Shaper("lwb0", 10_000_000, 15_000),
+        Redirect("lwb0", "lwi0"),
         Sysctl("net/ipv4/ip_forward", "1"),
         Element("bridges", ("lwb0",)),
     }
@@ -158,6 +174,7 @@ async def test_health_is_a_metric_too() -> None:
 async def test_o_01_every_series_has_help_and_a_line_in_the_manual() -> None:
     """What is served is what the table declares, kind and labels included, and the page is made from the table."""
     sources = Sources(
+        parents=lambda: [("eth0", True)],
         networks=lambda: [NET],
         endpoints=lambda: [endpoint(1)],
         ipam=lambda: ipam(_ledger_with_a_pool()),
@@ -334,11 +351,14 @@ async def test_o_11_a_running_daemon_s_endpoints_are_joined_to_their_links(tmp_p
         store=store.statistics,
         kernel=idle_kernel,
         checks=dict,
+        drops=lambda: {"isolation": 7},
         started=1_000_000.0,
         counters=file,
     )
     samples = parsed(await Metrics(KNOWN).scrape(sources))
     assert value(samples, "linkwright_endpoints", driver="bridge", state="joined") == 1
+    assert value(samples, "linkwright_bridge_ports", network=NETWORK) == 1
+    assert value(samples, "linkwright_firewall_dropped_packets_total", rule="isolation") == 7
     assert value(samples, "linkwright_networks", driver="bridge") == 1
     assert value(samples, "linkwright_store_commits_total") == store.statistics().commits > 0
     assert value(samples, "linkwright_endpoint_receive_bytes_total", endpoint=ENDPOINT) == 2000

@@ -40,8 +40,10 @@ async def bereft(nursery: trio.Nursery) -> Desk:
     return await opened(evolve(desk, drivers=()), nursery)
 
 
-@pytest.mark.parametrize("name", ["macvlan", "vxlan"])
-async def test_s_05_an_official_driver_that_is_not_installed_answers_with_its_package(desk: Desk, name: str) -> None:
+@pytest.mark.parametrize(("name", "package"), [("macvlan", "macvlan"), ("ipvlan", "macvlan"), ("vxlan", "vxlan")])
+async def test_s_05_an_official_driver_that_is_not_installed_answers_with_its_package(
+    desk: Desk, name: str, package: str
+) -> None:
     """Without a socket Docker stalls for 15 s, and then says "not found".
 
     An HTTP error makes it ask again next time: a success without the interface, or capabilities that fail, would
@@ -50,7 +52,7 @@ async def test_s_05_an_official_driver_that_is_not_installed_answers_with_its_pa
     said = await desk.call("Plugin.Activate", plugin=f"lw-{name}")
 
     assert said.status == 500
-    assert f"pip install linkwright-{name}" in said.error
+    assert f"pip install linkwright-{package}" in said.error
     for call in ("NetworkDriver.GetCapabilities", "NetworkDriver.GwAllocCheck"):
         assert "pip install" in (await desk.call(call, {"Options": {}}, plugin=f"lw-{name}")).error
 
@@ -101,8 +103,8 @@ async def test_what_is_there_can_still_be_looked_at_and_not_be_used(bereft: Desk
 @pytest.mark.parametrize(
     ("drivers", "loaded", "stored", "handed", "expected"),
     [
-        (None, ["bridge"], [], [], ["macvlan", "vxlan"]),
-        (None, ["bridge", "macvlan", "vxlan"], [], [], []),
+        (None, ["bridge"], [], [], ["ipvlan", "macvlan", "vxlan"]),
+        (None, ["bridge", "ipvlan", "macvlan", "vxlan"], [], [], []),
         (("bridge",), ["bridge"], [], [], []),
         (("bridge",), ["bridge"], ["vxlan", "ours"], [], ["ours", "vxlan"]),
         (("bridge",), ["bridge"], [], ["/p/lw-macvlan.sock", "/p/lw-bridge.sock", "/p/lw-ipam.sock"], ["macvlan"]),

@@ -18,6 +18,7 @@ from core.tests.daemon.desk import (
     endpoint_request,
     network_request,
 )
+from core.tests.engine.paper import Paper, registered
 
 from linkwright.daemon.peer import Peer
 from linkwright.model import LeaseKind, Pool
@@ -287,11 +288,18 @@ async def test_l_3_a_network_whose_deletion_was_lost_makes_way_on_the_same_subne
     assert list(desk.networks) == [OTHER]
 
 
-async def test_two_networks_that_share_a_subnet_are_both_held(desk: Desk) -> None:
-    """The same RequestPool twice is one pool with two references; removing one network leaves the other."""
-    await desk.network()
-    await desk.pool()
-    await desk.call("NetworkDriver.CreateNetwork", network_request(OTHER))
+async def test_two_networks_that_share_a_subnet_are_both_held(nursery: trio.Nursery) -> None:
+    """The same RequestPool twice is one pool with two references; removing one network leaves the other.
+
+    Their driver has no address of the host in either, so that there is nothing to keep apart.
+    """
+    desk = a_desk()
+    desk.drivers = (*desk.drivers, registered(Paper()))
+    await desk.start()
+    await nursery.start(desk.parts.ipam.run)
+    for network in (NETWORK, OTHER):
+        await desk.pool()
+        assert (await desk.call("NetworkDriver.CreateNetwork", network_request(network), plugin="lw-paper")).ok
     assert [pool.references for pool in desk.parts.ipam.records() if isinstance(pool, Pool)] == [2]
     for _ in range(3):
         desk.now += 3600
@@ -304,6 +312,22 @@ async def test_two_networks_that_share_a_subnet_are_both_held(desk: Desk) -> Non
         desk.now += 3600
         await desk.parts.engine.collecting.collect()
 
+    assert list(desk.networks) == [OTHER]
+
+
+async def test_i_19_a_bridge_on_the_subnet_of_another_is_refused_until_that_was_given_back(desk: Desk) -> None:
+    """Docker holds the pool twice, so there are two: the refusal names the first. Held once, it is the new one's."""
+    await desk.network()
+    await desk.pool()
+    refused = await desk.call("NetworkDriver.CreateNetwork", network_request(OTHER))
+    assert f"conflicts with network {NETWORK[:12]}" in refused.error
+    await desk.call("IpamDriver.ReleasePool", {"PoolID": POOL})
+    assert list(desk.networks) == [NETWORK]
+
+    await desk.call("IpamDriver.ReleasePool", {"PoolID": POOL})
+    await desk.pool()
+    assert (await desk.call("NetworkDriver.CreateNetwork", network_request(OTHER))).ok
+    assert (await desk.call("NetworkDriver.DeleteNetwork", {"NetworkID": NETWORK})).ok
     assert list(desk.networks) == [OTHER]
 
 

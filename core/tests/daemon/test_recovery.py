@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from linkwright.daemon.recovery import refuse_to_forget, with_marks
+from linkwright.daemon.recovery import LOST, lost_networks, recovered, refuse_to_forget, with_marks
 from linkwright.errors import Refused
 from linkwright.model import Endpoint, EndpointState, Lease, LeaseState, Mac, Network, Pool, Subnet
-from linkwright.plan import Link, Mark, Snapshot, Veth
-from linkwright.store import Contents
+from linkwright.model.change import Put
+from linkwright.plan import SHARED, Bridge, Link, Mark, Snapshot, Veth
+from linkwright.store import Contents, Opened, SqliteStore
+from linkwright.store.files import Files
 
 NETWORK, ENDPOINT = "ab" * 32, "cd" * 32
 MAC = Mac.parse("02:00:00:00:00:07")
@@ -117,3 +119,82 @@ def test_an_empty_state_on_a_host_without_containers_is_a_first_start() -> None:
     """Nothing serves anybody; and with a state there is something to compare with."""
     refuse_to_forget(Contents.of([]), Snapshot(), instance="default", state_dir=Path("/var/lib/linkwright"))
     refuse_to_forget(before(POOL), host(), instance="default", state_dir=Path("/var/lib/linkwright"))
+
+
+# --- networks that are lost --------------------------------------------------------------------------------------
+
+OTHER = "ef" * 32
+BRIDGE = Link("lwbefefefefefef", Bridge(), mark=Mark("default", OTHER))
+
+
+def links(*links: Link) -> Snapshot:
+    """A host with *links*, all of them ours."""
+    return Snapshot({link.key: link for link in links}, frozenset(link.key for link in links))
+
+
+#: What the host has, what was told before, whether the state was rebuilt, and what is lost.
+LOSSES: list[tuple[Snapshot, set[str], bool, set[str]]] = [
+    (links(BRIDGE), set(), True, {OTHER}),
+    (links(BRIDGE), set(), False, set()),  # a crash while it was made: nobody uses it
+    (links(BRIDGE), {OTHER}, False, {OTHER}),
+    (links(), {OTHER}, True, set()),
+    (links(BRIDGE), {NETWORK}, False, set()),
+    (host(OTHER), set(), False, {OTHER}),  # an older state was put in place by hand
+    (host(OTHER, "blue"), set(), True, set()),
+    (host(NETWORK), {NETWORK}, True, set()),
+    (links(Link("eth0.50", mark=Mark("default", SHARED))), set(), True, set()),
+]
+
+
+@pytest.mark.parametrize(("seen", "told", "rebuilt", "expected"), LOSSES)
+def test_a_network_is_lost_where_marks_tell_of_it_and_the_state_should(
+    seen: Snapshot, told: set[str], rebuilt: bool, expected: set[str]
+) -> None:
+    """A link of an endpoint tells always: no crash leaves it without its network; a bridge after a damage only."""
+    assert lost_networks(before(), seen, instance="default", told=told, rebuilt=rebuilt) == expected
+
+
+async def start(directory: Path, seen: Snapshot) -> tuple[Opened, Contents, frozenset[str]]:
+    """Start on the state in *directory* and on a host as *seen*."""
+    opened = await SqliteStore.open(directory, copy_interval=3600)
+    return opened, *(await recovered(opened, seen, instance="default", boot=BOOT, now=NOW))
+
+
+async def test_what_was_lost_with_a_damaged_file_is_lost_at_later_starts_too(tmp_path: Path) -> None:
+    """A network made since the good copy, and the file damaged: every start leaves it alone until it has gone."""
+    async with (await SqliteStore.open(tmp_path, copy_interval=3600)).store as store:
+        await store.commit([Put(network) for network in before().networks])
+    Files(tmp_path).database.write_bytes(b"torn")
+
+    opened, contents, lost = await start(tmp_path, links(BRIDGE))
+    assert opened.recovered is not None
+    assert (contents.networks, lost) == (before().networks, {OTHER})
+    await opened.store.aclose()
+
+    opened, contents, lost = await start(tmp_path, links(BRIDGE))
+    assert opened.recovered is None
+    assert (contents.networks, lost) == (before().networks, {OTHER})
+    await opened.store.aclose()
+
+    opened, _, lost = await start(tmp_path, links())
+    assert lost == frozenset()
+    assert opened.store.facts()[LOST] == ""
+    await opened.store.aclose()
+
+
+async def test_a_crash_in_the_middle_of_a_recovery_loses_nothing(tmp_path: Path) -> None:
+    """The damage is found again by the next start until all that follows from it is on disk."""
+    async with (await SqliteStore.open(tmp_path, copy_interval=3600)).store as store:
+        await store.commit([Put(record) for record in before(POOL)])
+    Files(tmp_path).database.write_bytes(b"torn")
+    opened = await SqliteStore.open(tmp_path, copy_interval=3600)
+    await opened.store.remember({LOST: OTHER})
+    await opened.store.aclose()
+
+    opened, contents, lost = await start(
+        tmp_path, Snapshot({**host().resources, BRIDGE.key: BRIDGE}, host().ours | {BRIDGE.key})
+    )
+
+    assert (len(contents.endpoints), len(contents.leases), lost) == (1, 1, {OTHER})
+    assert opened.recovered is not None
+    await opened.store.aclose()

@@ -72,5 +72,5 @@ async def test_a_socket_that_systemd_hands_over_is_used_and_left(tmp_path: Path)
 
 def test_nothing_is_inherited_that_is_not_ours() -> None:
     """LISTEN_PID names another process: the descriptors are its own."""
-    assert sockets.inherited({"LISTEN_PID": "1", "LISTEN_FDS": "3"}, pid=2) == {}
-    assert sockets.inherited({}, pid=2) == {}
+    assert sockets.inherited({"LISTEN_PID": "1", "LISTEN_FDS": "3"}, pid=2) == sockets.Inherited()
+    assert sockets.inherited({}, pid=2) == sockets.Inherited()

@@ -1,5 +1,6 @@
 """Listening sockets on an untidy host: full backlogs, symlinks, strange descriptors, files that were replaced."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -89,18 +90,22 @@ for number, descriptor in enumerate(given):
 for number in range(len(given)):
     os.dup2(200 + number, 3 + number)
 from linkwright.daemon import sockets
-environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(given))}
-found = sockets.inherited(environ, os.getpid())
-print([str(path) for path in found])
-print([os.get_inheritable(one.fileno()) for one in found.values()])
+names = os.environ.get("NAMES", ":".join(["unknown"] * len(given)))
+environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(given)), "LISTEN_FDNAMES": names}
+found = sockets.inherited(environ, os.getpid(), kept="hostport-")
+print([str(path) for path in found.listening])
+print([os.get_inheritable(one.fileno()) for one in [*found.listening.values(), *(one for _, one in found.kept)]])
+print([(name, one.getsockname()[1]) for name, one in found.kept])
 print([bool(os.fstat(3 + number)) for number in range(len(given))])
 """
 
 
-def inherit(*given: int) -> list[str]:
+def inherit(*given: int, names: str | None = None) -> list[str]:
     """What it prints."""
     command = [sys.executable, "-W", "error", "-c", INHERIT, *map(str, given)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, pass_fds=given).stdout.splitlines()
+    environ = {**os.environ, **({"NAMES": names} if names is not None else {})}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, pass_fds=given, env=environ)
+    return done.stdout.splitlines()
 
 
 def test_what_systemd_hands_over_is_found_among_other_things(tmp_path: Path) -> None:
@@ -118,12 +123,31 @@ def test_what_systemd_hands_over_is_found_among_other_things(tmp_path: Path) -> 
 
         found = inherit(*(each.fileno() for each in given))
 
-    assert found == [str([str(tmp_path / "a.sock")]), "[False]", "[True, True, True, True, True]"]
+    assert found == [str([str(tmp_path / "a.sock")]), "[False]", "[]", "[True, True, True, True, True]"]
+
+
+def test_what_was_kept_for_us_is_told_from_what_is_listened_on(tmp_path: Path) -> None:
+    """By its name (LISTEN_FDNAMES): a published port, beside the plugin's socket and one that is somebody else's."""
+    named, kept, tcp = socket.socket(socket.AF_UNIX), socket.socket(), socket.socket()
+    with named, kept, tcp:
+        named.bind(str(tmp_path / "a.sock"))
+        named.listen()
+        for one in (kept, tcp):
+            one.bind(("127.0.0.1", 0))
+            one.listen()
+        port = kept.getsockname()[1]
+        given = [one.fileno() for one in (named, kept, tcp)]
+
+        found = inherit(*given, names="linkwright.socket:hostport-tcp:web.socket")
+        without = inherit(*given, names="")
+
+    assert found == [str([str(tmp_path / "a.sock")]), "[False, False]", f"[('hostport-tcp', {port})]", str([True] * 3)]
+    assert without == [str([str(tmp_path / "a.sock")]), "[False]", "[]", str([True] * 3)]
 
 
 @pytest.mark.parametrize("count", ["many", "-1", "1.5", ""])
 def test_a_number_of_descriptors_that_is_none_is_refused_in_words(count: str) -> None:
     """LISTEN_FDS is not what sd_listen_fds(3) says: whoever set it is told."""
-    assert sockets.inherited({"LISTEN_PID": "7", "LISTEN_FDS": "0"}, 7) == {}
+    assert sockets.inherited({"LISTEN_PID": "7", "LISTEN_FDS": "0"}, 7) == sockets.Inherited()
     with pytest.raises(Refused, match="LISTEN_FDS"):
         sockets.inherited({"LISTEN_PID": "7", "LISTEN_FDS": count}, 7)

@@ -26,6 +26,7 @@ from linkwright.daemon.witness import DEADLINE, Witness
 from linkwright.engine.observation import Collected
 from linkwright.errors import KernelError
 from linkwright.model import Pool
+from linkwright.plan import Bridge, Link
 from linkwright.wire.routes import TABLE
 
 POOL = f"{SPACE}/10.1.0.0/24"
@@ -301,3 +302,45 @@ async def test_what_fails_in_upkeep_keeps_nothing_else(
     await trio.sleep(100)
 
     assert set(desk.networks) == {OTHER}
+
+
+def own(name: str = "", driver: str = "bridge") -> dict[str, object]:
+    """A network of one of Docker's own drivers, with the option that names its bridge."""
+    options = {"com.docker.network.bridge.name": name} if name else {}
+    return {"Id": f"{name}of{driver}", "Name": "n", "Driver": driver, "Options": options}
+
+
+#: Networks that Docker lists, and the bridges that are kept apart from ours for it.
+LISTED: list[tuple[list[dict[str, object]], set[str]]] = [
+    ([own("dmz"), own(), own("gone")], {"dmz"}),
+    ([own("dmz", driver="lw-bridge")], set()),
+    ([own("dmz") | {"Options": None}], set()),
+    ([own("dmz") | {"Options": {"com.docker.network.bridge.name": 7}}], set()),
+]
+
+
+@pytest.mark.parametrize(("listed", "expected"), LISTED)
+async def test_a_bridge_of_dockers_own_is_known_by_any_name(
+    desk: Desk, api: Api, listed: list[dict[str, object]], expected: set[str]
+) -> None:
+    """Docker says what the bridge of a network of its own is called, where somebody chose that."""
+    desk.kernel.foreign_create(Link("dmz", Bridge()))
+    api.behaviour = api.says(json.dumps([{"Id": network} for network in (NETWORK, OTHER)] + listed))
+
+    await witness_of(desk, api).look()
+
+    assert {key[2] for key in desk.kernel.resources() if key[:2] == ("element", "others")} == expected
+
+
+async def test_a_lost_network_that_docker_does_not_know_is_lost_no_more(desk: Desk, api: Api) -> None:
+    """Marks tell of it, and Docker was asked twice: then it is swept as nobody's. One that Docker knows stays."""
+    witness, known, unknown = witness_of(desk, api), "33" * 32, "44" * 32
+    desk.parts.engine.state.lost = {known, unknown}
+    api.behaviour = api.knows(NETWORK, OTHER, known)
+
+    await witness.look()
+    assert desk.parts.engine.state.lost == {known, unknown}
+    await witness.look()
+
+    assert desk.parts.engine.state.lost == {known}
+    assert set(desk.networks) == {NETWORK, OTHER}

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "repair": ("linkwright.cli.repair:repair", "Put right now what differs, and collect what is dead."),
     "doctor": ("linkwright.cli.doctor:doctor", "Look at the host for what would go wrong."),
     "export": ("linkwright.cli.archive:export", "Write the whole state as text."),
+    "new-driver": ("linkwright.cli.new_driver:new_driver", "Write a package for a driver of your own."),
     "import": ("linkwright.cli.archive:import_", "Take an exported state into a stopped daemon's directory."),
 }
 

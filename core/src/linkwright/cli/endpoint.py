@@ -51,7 +51,7 @@ def table_of_endpoints(document: Sequence[Mapping[str, Any]]) -> Table:
                 one["state"],
                 one["addresses"],
                 one["mac"],
-                one["published"] or one["ports"],
+                [f"{port} (lost)" if port in one["lost"] else port for port in one["published"]] or one["ports"],
             )
             for one in document
         ],
@@ -72,12 +72,20 @@ def _page(document: Mapping[str, Any]) -> Iterator[Block]:
             ("sandbox", document["sandbox"]),
             ("gateway of its container", document["external"]),
             ("ports asked for", document["ports"]),
-            ("ports published", document["published"]),
             ("options", document["options"]),
             ("claims", document["claims"]),
             ("created", document["created"]),
             ("boot", document["boot"]),
         ]
     )
+    if document["bindings"]:
+        yield Title("Published ports")
+        yield Table(
+            ("port", "protocol", "host address", "host port", "socket"),
+            [
+                (one["port"], one["protocol"], one["host_address"], one["host_port"], one["lost"] or "held")
+                for one in document["bindings"]
+            ],
+        )
     yield Title("What it wishes for")
     yield Lines(document["wishes"] or ["nothing"])

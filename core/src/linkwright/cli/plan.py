@@ -90,6 +90,9 @@ def _present(document: Mapping[str, Any]) -> Iterator[str]:
     for one in document["networks"]:
         yield f"# network {short(one['id'])} ({one['driver']})"
         yield from _plan(one)
+    if document["host"]["steps"]:
+        yield "# Docker's own bridges, which ours are kept apart from"
+        yield from _plan(document["host"])
     if document["leftovers"]["steps"]:
         yield "# ours, and nobody wishes for it any more"
         yield from _plan(document["leftovers"])

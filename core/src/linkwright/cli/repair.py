@@ -16,6 +16,8 @@ from linkwright.cli.showing import Block, Lines, Table, Title, as_json, one_line
 def repair(context: click.Context, daemon: Daemon, *, as_json: bool) -> None:
     """Put right now what differs, and collect what is dead; `linkwright plan` shows it beforehand.
 
+    A running container that has lost its link is given a new one, which the daemon never does unasked.
+
     The exit status is 1 where something could not be repaired.
     """
     document = daemon.post("repair")

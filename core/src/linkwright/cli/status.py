@@ -37,7 +37,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[Block]:
 
 def _summary(document: Mapping[str, Any]) -> Facts:
     networks, endpoints, pools = document["networks"], document["endpoints"], document["pools"]
-    drivers, witness = document["drivers"], document["witness"]
+    drivers, witness, ports = document["drivers"], document["witness"], document["ports"]
     return Facts(
         [
             ("version", document["version"]),
@@ -46,6 +46,7 @@ def _summary(document: Mapping[str, Any]) -> Facts:
             ("started", f"{document['started']}, {_duration(document['uptime_seconds'])} ago"),
             ("networks", _counted(networks["total"], networks["by_driver"])),
             ("endpoints", _counted(endpoints["total"], endpoints["by_state"])),
+            ("ports", f"{ports['published']} published" + (f", {ports['lost']} lost" if ports["lost"] else "")),
             ("pools", f"{pools['total']}, {pools['allocated']} addresses held, {pools['quarantined']} in quarantine"),
             ("drivers", [f"{one} (suspended)" if one in drivers["suspended"] else one for one in drivers["loaded"]]),
             ("forwarding", _forwarding(document["forwarding"])),

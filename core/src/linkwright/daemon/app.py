@@ -2,7 +2,8 @@
 
 ::
 
-    services (end last)   kernel (requests, deletions, monitor, firewall) · ipam · reconcile · upkeep · metrics
+    services (end last)   kernel (requests, deletions, monitor, firewall) · host ports · moments · ipam · reconcile ·
+                          upkeep · metrics
       doors (open last, close first)   one listener for each plugin socket, the admin socket
 
 Sockets appear only when the first dump and difference are done; those that systemd hands over hold Docker's calls
@@ -11,13 +12,12 @@ What they are made of is ``house``.
 """
 
 import os
+import resource
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -31,7 +31,9 @@ from linkwright.daemon.exposition import Exposition, refusal
 from linkwright.daemon.house import House, open_house
 from linkwright.daemon.notify import notify
 from linkwright.daemon.upkeep import upkeep
+from linkwright.engine import moments
 from linkwright.errors import LinkwrightError, Refused
+from linkwright.hostports import PREFIX
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +50,8 @@ METRICS_IDLE: Final = 120.0
 def main(config: Config) -> None:
     """Run the daemon until SIGTERM or SIGINT. LinkwrightError if it cannot start."""
     logs.configure(format=config.log_format, level=config.log_level, stream=sys.stderr)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # 1024 is for select(2), and soon used up by ports
     try:
         trio.run(serve, config, os.environ)
     except BaseExceptionGroup as group:
@@ -59,7 +63,7 @@ def main(config: Config) -> None:
 
 async def serve(config: Config, environ: Mapping[str, str]) -> None:
     """Be there until a signal says to stop; one that comes during the start, or a second one, means at once."""
-    handed = sockets.inherited(environ, os.getpid())
+    handed = sockets.inherited(environ, os.getpid(), kept=PREFIX)
     stop = _Stop()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -87,23 +91,29 @@ class _Stop:
             self.asked.set()
 
 
-async def _live(config: Config, environ: Mapping[str, str], handed: Mapping[Path, socket.socket], stop: _Stop) -> None:
+async def _live(config: Config, environ: Mapping[str, str], handed: sockets.Inherited, stop: _Stop) -> None:
     """Open the parts in order, run the services, open the doors, wait for the stop, and go back the same way."""
     async with AsyncExitStack() as stack:
-        house = await open_house(stack, config, handed)
+        house = await open_house(stack, config, environ, handed)
         async with trio.open_nursery() as services:
             if config.metrics is not None:
                 await services.start(_serve_metrics, config.metrics, house.exposition)
             await services.start(house.ipam.run)
             await services.start(house.kernel.run)
             await services.start(partial(house.firewalls.run, events=house.events))
+            services.start_soon(house.firewalls.count)
+            services.start_soon(house.fd_store.run)
+            await services.start(house.host_ports.run, services)
             report = await house.engine.reconcile.start()
             _log.info("the host is as it should be", steps=len(report.steps), networks=len(house.engine.state.networks))
+            house.host_ports.forget_handed()
             services.start_soon(house.engine.reconcile.run, house.happening)
             services.start_soon(_upkeep, house, config.period)
+            for _ in range(moments.WORKERS):
+                services.start_soon(house.engine.moments.run)
             async with trio.open_nursery() as visitors:
                 try:
-                    house.doors.open(visitors, handed)
+                    house.doors.open(visitors, handed.listening)
                     stop.ready = True
                     house.health.well("start")
                     notify(environ, "READY=1")

@@ -117,7 +117,11 @@ async def _operational_info(listener: Listener, call: requests.EndpointInfo) -> 
         "linkwright.addresses": " ".join(str(address) for address in endpoint.addresses),
         "linkwright.ports": " ".join(str(port) for port in endpoint.published),
     }
-    return replies.EndpointInfoReply(facts)
+    return replies.EndpointInfoReply(
+        facts,
+        ports=endpoint.published if endpoint.external else None,
+        addresses=tuple(address.ip for address in endpoint.addresses),
+    )
 
 
 async def _delete_endpoint(listener: Listener, call: requests.DeleteEndpoint) -> wire.Reply:
@@ -146,7 +150,7 @@ async def _leave(listener: Listener, call: requests.Leave) -> wire.Reply:
 
 
 async def _program(listener: Listener, call: requests.ProgramExternal) -> wire.Reply:
-    await listener.engine.endpoints.external(call.network_id, call.endpoint_id, call.ports)
+    await listener.engine.endpoints.external(call.network_id, call.endpoint_id, call.ports, ipv6=call.ipv6)
     return Empty()
 
 
@@ -196,7 +200,7 @@ async def _request_address(listener: Listener, call: requests.RequestAddress) ->
         if call.address is None or call.is_gateway:
             raise
         pool = PoolName.parse(call.pool)
-        if not await listener.engine.endpoints.evict(said(pool.space), pool.subnet, call.address):
+        if not await listener.engine.ending.evict(said(pool.space), pool.subnet, call.address):
             raise
         return await _give_address(listener, call)
 

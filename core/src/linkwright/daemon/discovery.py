@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import importlib_metadata
 from attrs import field, frozen
 
-from linkwright.engine.registry import Origin, Registered, register
+from linkwright.engine.registry import Origin, Registered, package_of, register
 from linkwright.errors import DriverFault, Refused
 
 GROUP = "linkwright.drivers"
@@ -32,7 +32,7 @@ def find(wanted: Iterable[str] | None = None, *, strict: bool = False) -> Found:
     if missing := [name for name in names if name not in entries]:
         raise Refused(
             f"no driver {', '.join(missing)} is installed (there are: {', '.join(sorted(entries)) or 'none'}); "
-            f"pip install linkwright-{missing[0]}"
+            f"pip install {package_of(missing[0])}"
         )
     drivers: list[Registered] = []
     faults: list[DriverFault] = []

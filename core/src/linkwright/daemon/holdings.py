@@ -36,11 +36,12 @@ class Holdings:
         Of several pools on one subnet nobody can tell which, and Docker's next start will.
         """
         for subnet in network.subnets:
-            fitting = self._pools_of(subnet) if ours(subnet) else []
+            fitting = self.pools_of(subnet) if ours(subnet) else []
             if len(fitting) == 1:
                 await self._ipam.release_pool(fitting[0].id)
 
-    def _pools_of(self, subnet: Subnet) -> list[Pool]:
+    def pools_of(self, subnet: Subnet) -> list[Pool]:
+        """The pools that *subnet* may be: Docker says of ours neither the name of the space nor the range."""
         return [p for p in self._ledger.pools() if (said(p.space), p.subnet) == (subnet.space, subnet.pool)]
 
     # --- leases --------------------------------------------------------------------------------------------------

@@ -1,9 +1,8 @@
 """Everything the daemon is made of, opened and joined; ``app`` runs it. What is opened here is closed by the stack."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,14 +15,17 @@ from linkwright.daemon.admin import refusal as admin_refusal
 from linkwright.daemon.config import Config
 from linkwright.daemon.doors import Door, Doors
 from linkwright.daemon.exposition import Exposition
+from linkwright.daemon.fd_store import FdStore
 from linkwright.daemon.firewalls import Firewalls
 from linkwright.daemon.health import Health
 from linkwright.daemon.metrics import Metrics, sources_of
 from linkwright.daemon.namespace_lock import NamespaceLock
 from linkwright.daemon.parts import join_parts, known_of, plugin_doors, plugins_of
-from linkwright.daemon.recovery import refuse_to_forget, with_marks
+from linkwright.daemon.recovery import recovered, refuse_to_forget
+from linkwright.daemon.sockets import Inherited
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
+from linkwright.hostports import HeldPorts
 from linkwright.ipam.actor import Actor
 from linkwright.kernel.docker_user import DockerUser
 from linkwright.kernel.linux import LinuxKernel
@@ -46,6 +48,8 @@ class House:
     ipam: Actor
     kernel: LinuxKernel
     firewalls: Firewalls
+    host_ports: HeldPorts
+    fd_store: FdStore
     events: trio.MemorySendChannel[KernelEvent]
     happening: trio.MemoryReceiveChannel[KernelEvent]
     witness: Witness | None
@@ -55,9 +59,12 @@ class House:
     doors: Doors
 
 
-async def open_house(stack: AsyncExitStack, config: Config, handed: Collection[Path] = ()) -> House:
+async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str, str], handed: Inherited) -> House:
     """Find the drivers, take the locks, open state and kernel, and join them; LinkwrightError if one cannot be had."""
     started = time.time()
+    fd_store = FdStore(environ)
+    host_ports = HeldPorts(keeper=fd_store, handed=handed.kept, fault=_tell)
+    stack.callback(host_ports.close)
     found = discovery.find(config.drivers, strict=config.strict)
     for fault in found.faults:
         _log.error("a driver is left out", reason=str(fault))
@@ -73,12 +80,21 @@ async def open_house(stack: AsyncExitStack, config: Config, handed: Collection[P
     kernel = LinuxKernel(events=events, instance=config.instance, firewall=firewalls)
     await stack.enter_async_context(kernel)
 
-    contents = await _recovered(opened, kernel, config)
-    parts = join_parts(config, found=found, kernel=kernel, store=store, contents=contents, observer=observer)
+    contents, lost = await _recovered(opened, kernel, config)
+    parts = join_parts(
+        config,
+        found=found,
+        kernel=kernel,
+        host_ports=host_ports,
+        store=store,
+        contents=contents,
+        observer=observer,
+    )
+    parts.engine.state.lost |= lost
     witness = Witness(config.docker_witness, parts.engine, parts.holdings.release) if config.docker_witness else None
     _watch(health, store, witness)
     connections = http.Connections()
-    plugins = plugins_of(config, parts, metrics=metrics, connections=connections, handed=handed)
+    plugins = plugins_of(config, parts, metrics=metrics, connections=connections, handed=handed.listening)
     insides = Insides(
         config=config,
         engine=parts.engine,
@@ -99,7 +115,8 @@ async def open_house(stack: AsyncExitStack, config: Config, handed: Collection[P
         parts.engine,
         ipam=parts.ipam.statistics,
         store=store.statistics,
-        kernel=kernel.statistics,
+        kernel=lambda: firewalls.counted(kernel.statistics()),
+        drops=lambda: firewalls.dropped,
         checks=health.checks,
         started=started,
     )
@@ -109,6 +126,8 @@ async def open_house(stack: AsyncExitStack, config: Config, handed: Collection[P
         ipam=parts.ipam,
         kernel=kernel,
         firewalls=firewalls,
+        host_ports=host_ports,
+        fd_store=fd_store,
         events=events,
         happening=happening,
         witness=witness,
@@ -125,16 +144,20 @@ async def _open_firewalls(stack: AsyncExitStack, config: Config) -> Firewalls:
     return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark))
 
 
-async def _recovered(opened: Opened, kernel: LinuxKernel, config: Config) -> Contents:
-    """What the store has; after a damaged state file with what the kernel's marks add to that, which is then stored."""
+async def _recovered(opened: Opened, kernel: LinuxKernel, config: Config) -> tuple[Contents, frozenset[str]]:
+    """What the daemon starts with, and the networks that were lost (``recovery``)."""
     seen = await kernel.snapshot()
     refuse_to_forget(opened.contents, seen, instance=config.instance, state_dir=config.state_dir)
-    if opened.recovered is None:
-        return opened.contents
-    _log.error("the state was damaged and has been rebuilt", report=str(opened.recovered))
-    whole = with_marks(opened.contents, seen, instance=config.instance, boot=kernel.boot_id(), now=time.time())
-    await opened.store.adopt(whole)
-    return whole
+    if opened.recovered is not None:
+        _log.error("the state was damaged and has been rebuilt", report=str(opened.recovered))
+    contents, lost = await recovered(opened, seen, instance=config.instance, boot=kernel.boot_id(), now=time.time())
+    if lost:
+        _log.error("networks are known by the marks on their links only, and left as they are", networks=sorted(lost))
+    return contents, lost
+
+
+def _tell(error: Exception) -> None:
+    _log.error("a relay of a published port has failed; this is a bug in linkwright", exc_info=error)
 
 
 def _watch(health: Health, store: SqliteStore, witness: Witness | None) -> None:

@@ -14,10 +14,12 @@ import structlog
 
 from linkwright.daemon.printable import printable
 from linkwright.engine.observation import (
+    Announced,
     Collected,
     Drift,
     DriverOverrun,
     ExternalConnectivity,
+    FlowsForgotten,
     Observation,
     Observer,
     SetupStage,
@@ -69,6 +71,8 @@ def log_observation(observation: Observation, /) -> None:
     level, event = _LINES[type(observation)]
     if isinstance(observation, Drift) and not observation.repaired:
         level, event = "warning", "differs and is not repaired"
+    if isinstance(observation, Announced) and observation.reason:
+        level, event = "warning", "its neighbours could not be told where it is"
     _log.log(getattr(logging, level.upper()), event, **attrs.asdict(observation))
 
 
@@ -80,6 +84,8 @@ _LINES: Final[Mapping[type, tuple[str, str]]] = {
     Collected: ("info", "collected"),
     DriverOverrun: ("warning", "a driver did not answer in time"),
     ExternalConnectivity: ("debug", "published ports"),
+    FlowsForgotten: ("debug", "tracked connections forgotten"),
+    Announced: ("debug", "announced to its neighbours"),
 }
 
 

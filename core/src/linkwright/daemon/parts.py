@@ -10,6 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from linkwright.daemon.calls import Listener
+from linkwright.daemon.claimed import Claimed
 from linkwright.daemon.config import Config
 from linkwright.daemon.discovery import Found
 from linkwright.daemon.doors import Door
@@ -21,7 +22,7 @@ from linkwright.daemon.plugin import Plugin, refusal
 from linkwright.engine.asking import Somewhere
 from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
-from linkwright.engine.ports import Kernel
+from linkwright.engine.ports import HostPorts, Kernel
 from linkwright.engine.registry import RESERVED, is_name
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.automatic import docker_defaults
@@ -31,7 +32,7 @@ from linkwright.store import Contents, Store
 from linkwright.wire.replies import Api
 
 #: The drivers of this project, each a package of its own.
-OFFICIAL: Final = ("bridge", "macvlan", "vxlan")
+OFFICIAL: Final = ("bridge", "ipvlan", "macvlan", "vxlan")
 
 
 @frozen
@@ -48,6 +49,7 @@ def join_parts(
     *,
     found: Found,
     kernel: Kernel,
+    host_ports: HostPorts,
     store: Store,
     contents: Contents,
     observer: Observer,
@@ -56,7 +58,7 @@ def join_parts(
     nameservers: Nameservers = nameservers,
     somewhere: Somewhere | None = None,
 ) -> Parts:
-    """Make engine and IPAM over *kernel* and *store* and load *contents* into them."""
+    """Make engine and IPAM over *kernel*, *host_ports* and *store* and load *contents* into them."""
 
     async def taken() -> tuple[Prefix, ...]:
         """What automatic pools keep clear of."""
@@ -68,6 +70,7 @@ def join_parts(
     holdings = Holdings(ledger, ipam)
     engine = Engine(
         kernel=kernel,
+        host_ports=host_ports,
         commit=store.commit,
         drivers=found.drivers,
         clock=clock,
@@ -75,12 +78,15 @@ def join_parts(
         instance=config.instance,
         observer=observer,
         manage_forwarding=config.manage_forwarding,
+        docker_bridges=config.docker_bridges,
+        witnessed=config.docker_witness is not None,
         references=holdings.references,
         give_back=holdings.give_back,
+        allocator=Claimed(holdings, ipam),
         somewhere=somewhere,
         period=config.period,
     )
-    engine.state.load((*contents.networks, *contents.endpoints))
+    engine.state.load(contents)
     return Parts(engine, ipam, holdings)
 
 

@@ -3,17 +3,25 @@
 The store rebuilds itself from its last good copy; endpoints that were made since then are known only by the alias of
 their link on the host, which names network, endpoint, hardware address and addresses (``plan.mark``). What they have is
 held for them again, or the next container would be given it.
+
+A network that was made since then is **lost**: marks tell that there was one, and nothing tells what it wished for. So
+nothing of it is touched until somebody says that it has gone (``engine.desiring``). The same holds where an older state
+was put in place by hand: no crash of ours leaves the link of an endpoint without the record of its network.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
+from typing import Final
 
 from linkwright.errors import Refused
 from linkwright.ipam.spaces import said
 from linkwright.model import Endpoint, EndpointState, Interface, Lease, LeaseState, Pool, StoredNetwork
-from linkwright.plan import Link, Snapshot
-from linkwright.store import Contents
+from linkwright.plan import SHARED, Link, Mark, Snapshot
+from linkwright.store import Contents, Opened
+
+#: The fact by which the store remembers them: the next start finds no damage any more.
+LOST: Final = "lost-networks"
 
 
 def refuse_to_forget(contents: Contents, seen: Snapshot, *, instance: str, state_dir: Path) -> None:
@@ -35,6 +43,36 @@ def refuse_to_forget(contents: Contents, seen: Snapshot, *, instance: str, state
             f"containers ({shown}); started like this, linkwright would remove them. Is --state-dir the right one? "
             "A backup is restored with `linkwright import`; leftover links are removed with `ip link del`"
         )
+
+
+async def recovered(
+    opened: Opened, seen: Snapshot, *, instance: str, boot: str, now: float
+) -> tuple[Contents, frozenset[str]]:
+    """Return what is to be started with, and the networks that are lost; both are durable by then.
+
+    That is what the store has, and after a damage what the marks in *seen* add to it. *now* is Unix time.
+    """
+    store, contents = opened.store, opened.contents
+    told = frozenset(store.facts().get(LOST, "").split())
+    lost = lost_networks(contents, seen, instance=instance, told=told, rebuilt=opened.recovered is not None)
+    if lost != told:
+        await store.remember({LOST: " ".join(sorted(lost))})
+    if opened.recovered is not None:
+        contents = with_marks(contents, seen, instance=instance, boot=boot, now=now)
+        await store.adopt(contents)  # last: until then every start finds the damage again
+    return contents, lost
+
+
+def lost_networks(
+    contents: Contents, seen: Snapshot, *, instance: str, told: Collection[str], rebuilt: bool
+) -> frozenset[str]:
+    """Return the networks that marks in *seen* tell of and *contents* should have had.
+
+    Those are the ones *told* before, all others that have endpoints and, where the state was *rebuilt*, all others.
+    """
+    marks = [mark for mark in _marks(seen) if mark.instance == instance and mark.network != SHARED]
+    known = {network.id for network in contents.networks}
+    return frozenset({mark.network for mark in marks if rebuilt or mark.endpoint or mark.network in told} - known)
 
 
 def with_marks(contents: Contents, seen: Snapshot, *, instance: str, boot: str, now: float) -> Contents:
@@ -79,11 +117,6 @@ def endpoints_by_marks(
 
     They count as joined: if their container is gone, Docker's deletion, or their address given anew, removes them.
     """
-    marks = [
-        resource.mark
-        for key, resource in sorted(seen.resources.items())
-        if key in seen.ours and isinstance(resource, Link) and resource.mark and resource.mark.endpoint
-    ]
     return tuple(
         Endpoint(
             id=mark.endpoint,
@@ -95,6 +128,13 @@ def endpoints_by_marks(
             boot=boot,
             created=now,
         )
-        for mark in marks
-        if mark.instance == instance and mark.network in networks and mark.endpoint not in known
+        for mark in _marks(seen)
+        if mark.endpoint and mark.instance == instance and mark.network in networks and mark.endpoint not in known
     )
+
+
+def _marks(seen: Snapshot) -> Iterator[Mark]:
+    """The marks on links of ours, in the order of the links' names."""
+    for _, resource in sorted(seen.owned().items()):
+        if isinstance(resource, Link) and resource.mark is not None:
+            yield resource.mark

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
 from linkwright.errors import Conflict, Refused
 
@@ -43,22 +43,34 @@ class Listening:
             self.path.unlink(missing_ok=True)
 
 
-def inherited(environ: Mapping[str, str], pid: int) -> dict[Path, socket.socket]:
-    """Return the listening unix sockets that systemd passes, by path (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS).
+@frozen
+class Inherited:
+    """What systemd hands over: *listening* unix sockets by path, and those that it *kept* for us, with their names."""
 
-    Whatever else is passed is left alone. Refused if that is no number.
+    listening: Mapping[Path, socket.socket] = field(factory=dict)
+    kept: tuple[tuple[str, socket.socket], ...] = ()
+
+
+def inherited(environ: Mapping[str, str], pid: int, *, kept: str = "") -> Inherited:
+    """Return the sockets that systemd passes (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES).
+
+    Those whose names begin with *kept* are what an earlier process had kept. Whatever else is passed is left alone.
+    Refused if LISTEN_FDS is no number.
     """
     if environ.get("LISTEN_PID") != str(pid):
-        return {}
+        return Inherited()
     count = environ.get("LISTEN_FDS", "0")
     if not (count.isascii() and count.isdigit()):
         raise Refused(f"LISTEN_FDS is {count!r} and has to be a number: is it systemd that starts linkwright?")
-    every = list(_sockets(range(_FIRST_FD, _FIRST_FD + int(count))))
-    found = by_path(every)
-    for one in every:
-        if one not in found.values():
+    names = enumerate(environ.get("LISTEN_FDNAMES", "").split(":"), _FIRST_FD)
+    every = dict(_sockets(range(_FIRST_FD, _FIRST_FD + int(count))))
+    ours = [(number, name) for number, name in names if kept and name.startswith(kept) and number in every]
+    stored = tuple((name, every.pop(number)) for number, name in ours)
+    listening = by_path(every.values())
+    for one in every.values():
+        if one not in listening.values():
             one.detach()
-    return found
+    return Inherited(listening, stored)
 
 
 def by_path(given: Iterable[socket.socket]) -> dict[Path, socket.socket]:
@@ -67,11 +79,11 @@ def by_path(given: Iterable[socket.socket]) -> dict[Path, socket.socket]:
     return {_real(Path(name)): one for name, one in names if isinstance(name, str) and name}  # abstract ones are bytes
 
 
-def _sockets(descriptors: Iterable[int]) -> Iterator[socket.socket]:
+def _sockets(descriptors: Iterable[int]) -> Iterator[tuple[int, socket.socket]]:
     for descriptor in descriptors:
         with contextlib.suppress(OSError):  # closed, or no socket
             os.set_inheritable(descriptor, False)
-            yield socket.socket(fileno=descriptor)
+            yield descriptor, socket.socket(fileno=descriptor)
 
 
 def _listens(one: socket.socket) -> bool:

@@ -53,6 +53,11 @@ SCENES: Final[Mapping[str, Scene]] = {
         needs=frozenset({"macvlan"}),
         outside=True,
     ),
+    "ipvlan": Scene(
+        Wanted("lab", "ipvlan", IPv4Network("10.80.4.0/24")),
+        "one hardware address for all, on a link with nothing behind it",
+        needs=frozenset({"ifb", "ipvlan"}),
+    ),
     "vxlan": Scene(
         Wanted("far", "vxlan", IPv4Network("10.80.3.0/24"), options={"vni": "42", "peers": "192.0.2.2,192.0.2.3"}),
         "a layer 2 segment that other hosts have too",

@@ -1,7 +1,6 @@
 """Networks and endpoints, as lists and one by one."""
 
 from collections import Counter
-from functools import partial
 from typing import TypeVar
 
 from linkwright.daemon.admin import views
@@ -10,6 +9,8 @@ from linkwright.daemon.admin.doubts import doubts
 from linkwright.daemon.admin.insides import Insides
 from linkwright.daemon.admin.views import Document
 from linkwright.engine.desired import Scope
+from linkwright.engine.publishing import outside_of
+from linkwright.kernel.ruleset import table_name
 from linkwright.model import Endpoint, StoredNetwork
 from linkwright.plan import Resource
 
@@ -43,11 +44,12 @@ async def network(insides: Insides, asked: Asked) -> Work:
     found, endpoints = engine.state.networks[network_id], engine.state.endpoints_of(network_id)
     wanted = _wanted(insides, Scope(network_id))
     frozen, unsure = engine.reconcile.frozen.get(network_id), doubts(insides).get(network_id)
+    lost = engine.publishing.lost()
 
     def work() -> Document:
         line = views.network_line(found, endpoints=len(endpoints), frozen=frozen, unconfirmed=unsure)
-        lines = [views.endpoint_line(endpoint) for endpoint in endpoints]
-        return views.network_page(line, found, endpoints=lines, wishes=views.wishes(wanted))
+        lines = [views.endpoint_line(endpoint, lost=lost) for endpoint in endpoints]
+        return views.network_page(line, found, endpoints=lines, wishes=views.wishes(wanted, _table(insides)))
 
     return work
 
@@ -59,7 +61,8 @@ async def endpoints(insides: Insides, asked: Asked) -> Work:
     found = tuple(state.endpoints.values()) if name is None else state.endpoints_of(_network_id(insides, name))
     if "dead" in asked.query:
         found = tuple([endpoint for endpoint in found if await insides.engine.vitality.dead(endpoint)])
-    return lambda: [views.endpoint_line(endpoint) for endpoint in _by_age(found)]
+    lost = insides.engine.publishing.lost()
+    return lambda: [views.endpoint_line(endpoint, lost=lost) for endpoint in _by_age(found)]
 
 
 async def endpoint(insides: Insides, asked: Asked) -> Work:
@@ -67,13 +70,13 @@ async def endpoint(insides: Insides, asked: Asked) -> Work:
     endpoints = insides.engine.state.endpoints
     names = {key: (value.name,) if value.name else () for key, value in endpoints.items()}
     found = endpoints[meant(asked.parts["id"], names, what="endpoint")]
-    wanted = _wanted(insides, Scope(found.network, found.id))
-    dead = await insides.engine.vitality.dead(found)
-    return partial(_endpoint_page, found, wanted, dead=dead)
+    wanted = (*_wanted(insides, Scope(found.network, found.id)), *_wanted(insides, outside_of(found)))
+    dead, lost = await insides.engine.vitality.dead(found), insides.engine.publishing.lost()
+    return lambda: views.endpoint_page(found, dead=dead, lost=lost, wishes=views.wishes(wanted, _table(insides)))
 
 
-def _endpoint_page(found: Endpoint, wanted: tuple[Resource, ...], *, dead: bool) -> Document:
-    return views.endpoint_page(found, dead=dead, wishes=views.wishes(wanted))
+def _table(insides: Insides) -> str:
+    return table_name(insides.config.instance)
 
 
 def _network_id(insides: Insides, name: str) -> str:

@@ -14,6 +14,7 @@ from linkwright.engine.reconcile import Report
 from linkwright.errors import Conflict, Refused
 from linkwright.ipam.layout import address_at, reserved
 from linkwright.ipam.spaces import LOCAL
+from linkwright.kernel.ruleset import table_name
 from linkwright.model import Interface, Pool, Prefix, StoredNetwork, Subnet
 from linkwright.plan import Plan, Step, render
 
@@ -27,18 +28,18 @@ async def present(insides: Insides, _: Asked) -> Work:
     """What the reconciler would do now, network by network."""
     networks = {network.id: network.driver for network in insides.engine.state.networks.values()}
     report = await insides.engine.reconcile.plan()
-    return lambda: report_page(report, networks)
+    return lambda: report_page(report, networks, table_name(insides.config.instance))
 
 
-def report_page(report: Report, drivers: Mapping[str, str]) -> Document:
-    """A look at everything; *drivers* tells the driver of each network by id."""
+def report_page(report: Report, drivers: Mapping[str, str], table: str) -> Document:
+    """A look at everything; *drivers* tells the driver of each network by id, *table* is the firewall's name."""
     return {
         "networks": [
-            {"id": network, "driver": drivers.get(network, ""), **plan_page(plan)}
+            {"id": network, "driver": drivers.get(network, ""), **plan_page(plan, table)}
             for network, plan in sorted(report.plans.items())
-            if network
         ],
-        "leftovers": plan_page(report.plans.get("", Plan())),
+        "host": plan_page(report.host, table),
+        "leftovers": plan_page(report.leftovers, table),
         "reported": list(report.reported),
         "frozen": [
             {"network": network, "driver": drivers.get(network, ""), "reason": reason}
@@ -47,20 +48,20 @@ def report_page(report: Report, drivers: Mapping[str, str]) -> Document:
     }
 
 
-def plan_page(plan: Plan) -> Document:
+def plan_page(plan: Plan, table: str) -> Document:
     """One plan: its steps in order, what is pending (something in use would be cut), what cannot be."""
     return {
-        "steps": [_step(step) for step in plan.steps],
-        "pending": [_step(step) for step in plan.pending],
+        "steps": [_step(step, table) for step in plan.steps],
+        "pending": [_step(step, table) for step in plan.pending],
         "problems": [{"key": list(one.resource.key), "text": one.text} for one in plan.problems],
     }
 
 
-def _step(step: Step) -> Document:
+def _step(step: Step, table: str) -> Document:
     return {
         "action": step.action.value,
         "key": list(step.resource.key),
-        "commands": render(step).splitlines(),
+        "commands": render(step, table).splitlines(),
     }
 
 
@@ -88,7 +89,8 @@ async def imagined(insides: Insides, asked: Asked) -> Work:
     )
     await engine.asking.admit(network, _beside(insides, driver))
     plan = await engine.networks.plan(network)
-    return lambda: {"driver": driver, "subnets": [str(subnet.pool) for subnet in subnets], **plan_page(plan)}
+    page = plan_page(plan, table_name(insides.config.instance))
+    return lambda: {"driver": driver, "subnets": [str(subnet.pool) for subnet in subnets], **page}
 
 
 def _beside(insides: Insides, driver: str) -> tuple[StoredNetwork, ...]:

@@ -6,18 +6,23 @@ from linkwright.daemon.admin.planning import report_page
 from linkwright.daemon.admin.recent import Remarkable
 from linkwright.daemon.admin.views import Document
 from linkwright.engine.observation import Collected, Drift
+from linkwright.kernel.ruleset import table_name
 
 
 async def repair(insides: Insides, _: Asked) -> Work:
-    """Collect what is dead, heal the rest, and say what was done, what failed, and what is only reported."""
+    """Collect what is dead, make anew what a sandbox misses, heal the rest; say what was done, failed, or is as it was.
+
+    This is the one place where a link in a living sandbox is made anew: somebody has asked for it.
+    """
     engine = insides.engine
     with insides.recent.listening() as heard:
         await engine.collecting.collect()
+        await engine.rebuilding.rebuild()
         report = await engine.reconcile.heal()
     networks = {network.id: network.driver for network in engine.state.networks.values()}
 
     def work() -> Document:
-        page = report_page(report, networks)
+        page = report_page(report, networks, table_name(insides.config.instance))
         return {
             "repaired": _drifts(heard, repaired=True),
             "failed": [one for one in _drifts(heard, repaired=False) if one["kind"] in _FAILURES],

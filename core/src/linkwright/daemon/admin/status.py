@@ -27,6 +27,7 @@ async def status(insides: Insides, _: Asked) -> Work:
         **_checks(insides),
         "networks": _networks(insides),
         "endpoints": _endpoints(insides),
+        "ports": _ports(insides),
         "pools": _pools(insides),
         "drivers": _drivers(insides),
         "frozen": _frozen(insides),
@@ -70,6 +71,12 @@ def _endpoints(insides: Insides) -> Document:
     return {"total": counts.total(), "by_state": {state.value: counts[state] for state in EndpointState}}
 
 
+def _ports(insides: Insides) -> Document:
+    engine = insides.engine
+    published = sum(len(endpoint.published) for endpoint in engine.state.endpoints.values())
+    return {"published": published, "lost": len(engine.publishing.lost())}
+
+
 def _pools(insides: Insides) -> Document:
     pools = insides.ipam.statistics().pools
     unsure = insides.ipam.unconfirmed()
@@ -94,9 +101,8 @@ def _drivers(insides: Insides) -> Document:
 def _frozen(insides: Insides) -> list[Document]:
     networks = insides.engine.state.networks
     return [
-        {"network": network, "driver": networks[network].driver, "reason": reason}
+        {"network": network, "driver": networks[network].driver if network in networks else "", "reason": reason}
         for network, reason in sorted(insides.engine.reconcile.frozen.items())
-        if network in networks
     ]
 
 

@@ -4,7 +4,8 @@ Rule 1: a key is never renamed and never changes its type; new ones may come. Ru
 where there was none; addresses, prefixes and MACs are text.
 """
 
-from collections.abc import Iterable, Mapping
+import enum
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ import attrs
 from linkwright.engine.registry import Registered
 from linkwright.ipam.block import PoolStatistics
 from linkwright.ipam.reclaim import Unconfirmed
-from linkwright.model import Endpoint, HostFacts, Lease, LinkFact, Pool, StoredNetwork, Subnet
+from linkwright.model import Endpoint, HostFacts, Lease, LinkFact, Pool, PortBinding, StoredNetwork, Subnet
 from linkwright.plan import Action, Resource, Step, render
 from linkwright.sdk import specs
 
@@ -32,13 +33,14 @@ def moment(seconds: float | None) -> str | None:
 
 def driver(registered: Registered, *, suspended: bool = False) -> Document:
     """A driver: where it comes from, what it can do, and its options."""
+    capabilities = registered.driver.capabilities
     return {
         "name": registered.name,
         "distribution": registered.origin.distribution,
         "version": registered.origin.version,
         "powers": list(registered.powers),
         "suspended": suspended,
-        "capabilities": attrs.asdict(registered.driver.capabilities),
+        "capabilities": {**attrs.asdict(capabilities), "beside": sorted(capabilities.beside)},
         "options": _options(registered.driver.options),
     }
 
@@ -53,8 +55,10 @@ def _options(options: type) -> list[Document]:
 
 def _plain(default: object) -> str | None:
     """A default as ``-o`` would have it; None where nothing stands for "not given"."""
-    if default is None:
+    if default is None or default == ():
         return None
+    if isinstance(default, enum.Enum):
+        return str(default.value)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
@@ -112,8 +116,8 @@ def _link(link: LinkFact) -> Document:
     return attrs.asdict(link)
 
 
-def endpoint_line(endpoint: Endpoint) -> Document:
-    """An endpoint in a list."""
+def endpoint_line(endpoint: Endpoint, *, lost: Container[PortBinding]) -> Document:
+    """An endpoint in a list; *lost* are published ports of any that no socket holds."""
     return {
         "id": endpoint.id,
         "network": endpoint.network,
@@ -123,15 +127,20 @@ def endpoint_line(endpoint: Endpoint) -> Document:
         "mac": None if endpoint.mac is None else str(endpoint.mac),
         "ports": [str(port) for port in endpoint.ports],
         "published": [str(port) for port in endpoint.published],
+        "lost": [str(port) for port in endpoint.published if port in lost],
         "sandbox": None if endpoint.sandbox is None else endpoint.sandbox.key,
         "created": moment(endpoint.created),
     }
 
 
-def endpoint_page(endpoint: Endpoint, *, dead: bool, wishes: list[str]) -> Document:
-    """Everything about an endpoint; *dead* means that its sandbox is gone, or it is another boot's."""
+def endpoint_page(endpoint: Endpoint, *, dead: bool, lost: Mapping[PortBinding, str], wishes: list[str]) -> Document:
+    """Everything about an endpoint; *dead* means that its sandbox is gone, or it is another boot's.
+
+    *lost* are published ports of any that no socket holds, and why.
+    """
     return {
-        **endpoint_line(endpoint),
+        **endpoint_line(endpoint, lost=lost),
+        "bindings": [_binding(binding, lost.get(binding)) for binding in endpoint.published],
         "dead": dead,
         "mac_given": endpoint.mac_given,
         "external": endpoint.external,
@@ -142,9 +151,20 @@ def endpoint_page(endpoint: Endpoint, *, dead: bool, wishes: list[str]) -> Docum
     }
 
 
-def wishes(resources: Iterable[Resource]) -> list[str]:
-    """Resources as the commands that would make them."""
-    return [line for resource in resources for line in render(Step(Action.CREATE, resource)).splitlines()]
+def _binding(binding: PortBinding, lost: str | None) -> Document:
+    return {
+        "protocol": str(binding.protocol),
+        "port": binding.port,
+        "host_address": None if binding.host_address is None else str(binding.host_address),
+        "host_port": binding.host_port,
+        "held": lost is None,
+        "lost": lost,
+    }
+
+
+def wishes(resources: Iterable[Resource], table: str) -> list[str]:
+    """Resources as the commands that would make them; *table* is the name of the firewall's tables."""
+    return [line for resource in resources for line in render(Step(Action.CREATE, resource), table).splitlines()]
 
 
 # --- pools ---------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from linkwright.ipam.automatic import DefaultPool
-from linkwright.plan.mark import valid_instance
-from linkwright.sdk.options import boolean, number
+from linkwright.plan import Link, valid_instance
+from linkwright.sdk.values import boolean, number
 
 T = TypeVar("T")
 
@@ -123,6 +123,20 @@ def _driver_names(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _links(text: str) -> tuple[str, ...]:
+    return _link_names([name.strip() for name in text.split(",")] if text else [])
+
+
+def _list_of_links(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('write a list of names, like ["docker1"]')
+    return _link_names(value)
+
+
+def _link_names(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(Link(name).name for name in names))
+
+
 def _listen(text: str) -> Listen | None:
     if text in OFF:
         return None
@@ -211,6 +225,7 @@ FOLDER = text_form("DIRECTORY", _folder)
 FILE = text_form("FILE", _file)
 PREFIX = text_form("TEXT", _prefix)
 NAMES: Form[tuple[str, ...]] = Form("NAME,…", _names, _list_of_names, ",".join)
+LINKS: Form[tuple[str, ...]] = Form("NAME,…", _links, _list_of_links, ",".join)
 LISTEN = text_form("ADDRESS:PORT", _listen, lambda value: str(value) if value else "off")
 UNIX_SOCKET = text_form("unix://PATH", _unix_socket, lambda value: f"unix://{value}" if value else "off")
 INSTANCE = text_form("NAME", _instance)

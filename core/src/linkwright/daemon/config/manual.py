@@ -47,6 +47,7 @@ log_format = "json"
 drivers = ["bridge", "macvlan"]
 manage_forwarding = false
 docker_witness = "unix:///run/docker.sock"
+docker_bridges = ["docker1"]
 default_pools = [
     { base = "10.200.0.0/16", size = 24 },
     { base = "fd3c:5a2b:91e0::/48", size = 64 },
@@ -58,7 +59,7 @@ The same by the command line:
 
 ```sh
 linkwright serve --metrics 127.0.0.1:9477 --log-format json --drivers bridge,macvlan --no-manage-forwarding \\
-    --docker-witness unix:///run/docker.sock \\
+    --docker-witness unix:///run/docker.sock --docker-bridges docker1 \\
     --default-pools 10.200.0.0/16:24,fd3c:5a2b:91e0::/48:64 --firewall-mark 0x1000
 ```
 """

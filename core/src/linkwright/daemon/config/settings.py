@@ -117,6 +117,13 @@ class Config:
         None,
         "ask this Docker daemon, read-only, what it deleted while we were away",
     )
+    docker_bridges: tuple[str, ...] = _setting(
+        forms.LINKS,
+        (),
+        "bridges of Docker's own that are not called as it calls them by itself (docker0, br-…): ours are kept apart "
+        "from them as well; with a witness they need not be named",
+        otherwise="none",
+    )
     period: int = _setting(
         forms.SECONDS,
         30,

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.kernel.linux import KernelStatistics
-from linkwright.model import Endpoint, StoredNetwork
+from linkwright.model import Endpoint, PortBinding, StoredNetwork
 from linkwright.store.statistics import Statistics
 
 #: The names of a source that failed, each with what it raised.
@@ -59,6 +59,9 @@ class Facts:
     endpoints: Sequence[Endpoint] = ()
     frozen: Sequence[str] = ()  # ids of networks whose driver could not be asked
     suspended: Sequence[str] = ()  # drivers that overran too often
+    lost: Sequence[PortBinding] = ()  # published ports that another process has
+    drops: Sequence[tuple[str, int]] = ()  # packets that the firewall dropped, by reason
+    parents: Sequence[tuple[str, bool]] = ()  # links that the host lends us, and whether each is there and up
     ipam: ActorStatistics | None = None
     store: Statistics = field(factory=Statistics)
     kernel: KernelStatistics = field(factory=idle_kernel)
@@ -81,6 +84,9 @@ class Sources:
     endpoints: Callable[[], Iterable[Endpoint]] = tuple
     frozen: Callable[[], Iterable[str]] = tuple
     suspended: Callable[[], Iterable[str]] = tuple
+    lost: Callable[[], Iterable[PortBinding]] = tuple
+    drops: Callable[[], Iterable[tuple[str, int]]] = tuple
+    parents: Callable[[], Iterable[tuple[str, bool]]] = tuple
     ipam: Callable[[], ActorStatistics | None] = lambda: None
     store: Callable[[], Statistics] = Statistics
     kernel: Callable[[], KernelStatistics] = idle_kernel
@@ -110,5 +116,5 @@ class Sources:
 _WHOLE = frozenset({"ipam", "store", "kernel", "checks"})
 
 #: The sources that are asked on the loop, and all of them.
-ASKED = ("networks", "endpoints", "frozen", "suspended", *sorted(_WHOLE))
+ASKED = ("networks", "endpoints", "frozen", "suspended", "lost", "drops", "parents", *sorted(_WHOLE))
 NAMES = (*ASKED, "traffic")

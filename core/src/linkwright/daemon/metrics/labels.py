@@ -1,6 +1,6 @@
 """The labels, and the values each can have. Rule: no value is made up at run time, and none comes from a user.
 
-Two exceptions, both bounded by what exists on the host: pools are named by their subnet, endpoints by their id.
+Three exceptions, bounded by what exists on the host: pools are named by their subnet, networks and endpoints by id.
 What is not known in advance is counted as ``OTHER``: a series for each typing error would fill Prometheus for ever.
 """
 
@@ -13,7 +13,7 @@ from attrs import field, frozen
 from linkwright.daemon.metrics.facts import NAMES
 from linkwright.errors import DriverFault, KernelError, LinkwrightError, Refused, Stopping, Unavailable
 from linkwright.ipam.happenings import Happening
-from linkwright.model import EndpointState
+from linkwright.model import EndpointState, Protocol
 from linkwright.plan import Action
 from linkwright.wire.replies import Api
 from linkwright.wire.routes import TABLE as ROUTES
@@ -49,11 +49,12 @@ FAILURES: Final = (
 )
 
 #: The first word of a resource's key.
-_KEYS: Final = ("address", "element", "fdb", "link", "neighbour", "route", "sysctl")
+_KEYS: Final = ("address", "element", "fdb", "link", "neighbour", "redirect", "route", "shaper", "sysctl", "vlan")
 
 #: What a drift can be, beside a resource: see ``engine.reconcile``.
 _DRIFTS: Final = (
     *_KEYS,
+    "claim",  # what a driver claimed could not be given back
     "joined",  # a joined endpoint's link, which only `linkwright repair` makes again
     "kernel",  # the kernel refused the repair
     "leftover",  # ours, and nobody wishes for it
@@ -66,11 +67,19 @@ _EVENTS: Final = (
     "deladdr",
     "dellink",
     "delneigh",
+    "delqdisc",
     "delroute",
+    "deltfilter",
+    "delvlan",
+    "docker-user",
     "newaddr",
     "newlink",
     "newneigh",
+    "newqdisc",
     "newroute",
+    "newtfilter",
+    "newvlan",
+    "ruleset",
 )
 
 PLUGIN: Final = Label("plugin", "the plugin as Docker calls it, `lw-bridge`: one for each socket")
@@ -78,14 +87,18 @@ METHOD: Final = Label("method", "the call, as in its path: `NetworkDriver.Create
 OUTCOME: Final = Label("outcome", "how the call ended", (OK, *FAILURES), initial=(OK,))
 FAILURE: Final = Label("outcome", "how the call failed", FAILURES)
 DRIVER: Final = Label("driver", "the driver's name, `bridge`")
-STAGE: Final = Label("stage", "what took the time", ("driver", "kernel", "store", "join"))
+STAGE: Final = Label("stage", "what took the time", ("driver", "kernel", "store", "join", "publish"))
 ENDPOINT_STATE: Final = Label("state", "where the endpoint stands", tuple(state.value for state in EndpointState))
 DRIFT: Final = Label("kind", "what differed", _DRIFTS)
 CALL: Final = Label(
     "call", "the call", ("DeleteEndpoint", "DeleteNetwork", "Leave", "RevokeExternalConnectivity", OTHER)
 )
-WHAT: Final = Label("what", "what was removed", ("endpoint", "network", OTHER))
+WHAT: Final = Label("what", "what was removed", ("endpoint", "network", "ports", OTHER))
 ACTION: Final = Label("action", "whether ports were made or taken back", ("program", "revoke", OTHER))
+PROTOCOL: Final = Label("protocol", "the transport protocol", tuple(str(protocol) for protocol in Protocol))
+NETWORK: Final = Label("network", "the network's id, as `docker network inspect` shows it")
+RULE: Final = Label("rule", "which of them", ("guard", "isolation", "loopback", "spoof"))
+PARENT: Final = Label("link", "the link's name: `eth0`")
 POOL: Final = Label("pool", "the pool's subnet, and its range if it has one: `10.1.0.0/16`")
 SPACE: Final = Label("space", "the address space: `linkwright-local`")
 ADDRESS_STATE: Final = Label("state", "which addresses", ("capacity", "allocated", "reserved", "quarantined"))

@@ -20,7 +20,7 @@ and alert rules that go with them: [Scrape with Prometheus](../how-to/scrape-wit
 - Counters and histograms begin at 0 when the daemon starts; those whose label values are known in advance exist from
   then on. A label value that is not known to this page's table is counted as `other`.
 - Gauges say what is there at the moment of the scrape. What is gone (a pool, a network, an endpoint) has no series.
-- An endpoint has seven series, a pool four; everything else depends on the number of drivers only.
+- An endpoint has seven series, a pool four, a parent link one; all else depends on the number of drivers only.
 - A scrape waits for nothing: not for the disk, not for the kernel, not for a call of Docker that is under way.
 
 ## All metrics

@@ -12,6 +12,9 @@ from linkwright.daemon.printable import printable
 from linkwright.kernel.linux import KernelStatistics
 from linkwright.store.statistics import Statistics
 
+#: Drivers each of whose endpoints is a port of its network's bridge; the kernel allows 1 023 (BR_MAX_PORTS).
+_ON_A_BRIDGE = frozenset({"bridge", "vxlan"})
+
 Sample = tuple[tuple[str, ...], float]
 Reading = Callable[[Facts], Iterable[Sample]]
 
@@ -51,6 +54,39 @@ def endpoints(facts: Facts) -> Iterator[Sample]:
     """Yield how many endpoints each driver has in each state."""
     drivers = _drivers(facts)
     return _counted(Counter((drivers.get(endpoint.network, ""), endpoint.state.value) for endpoint in facts.endpoints))
+
+
+def published(facts: Facts) -> Iterator[Sample]:
+    """Yield how many ports of the host each driver's endpoints publish, by protocol."""
+    drivers = _drivers(facts)
+    return _counted(
+        Counter(
+            (drivers.get(endpoint.network, ""), str(binding.protocol))
+            for endpoint in facts.endpoints
+            for binding in endpoint.published
+        )
+    )
+
+
+def lost(facts: Facts) -> Iterator[Sample]:
+    """Yield how many of those another process has."""
+    yield (), float(len(facts.lost))
+
+
+def bridge_ports(facts: Facts) -> Iterator[Sample]:
+    """Yield how many ports of a bridge each network's endpoints take; a network without any has none."""
+    ports = Counter(endpoint.network for endpoint in facts.endpoints)
+    return (((network.id,), float(ports[network.id])) for network in facts.networks if network.driver in _ON_A_BRIDGE)
+
+
+def drops(facts: Facts) -> Iterator[Sample]:
+    """Yield what the firewall dropped."""
+    return (((reason,), float(packets)) for reason, packets in facts.drops)
+
+
+def parents(facts: Facts) -> Iterator[Sample]:
+    """Yield whether each link that the host lends us is there and up."""
+    return (((printable(name),), float(is_up)) for name, is_up in facts.parents)
 
 
 def suspended(facts: Facts) -> Iterator[Sample]:

@@ -19,10 +19,12 @@ from linkwright.daemon.metrics.labels import Known
 from linkwright.daemon.metrics.scrape import Scrape
 from linkwright.daemon.metrics.table import TABLE, Kind, Row
 from linkwright.engine.observation import (
+    Announced,
     Collected,
     Drift,
     DriverOverrun,
     ExternalConnectivity,
+    FlowsForgotten,
     Observation,
     SetupStage,
     UnknownId,
@@ -79,7 +81,7 @@ class Metrics:
         for name, values, amount in _COUNTED[type(observation)](observation):
             row = _ROWS[name]
             bounded = [self.known.bounded(label, value) for label, value in zip(row.labels, values, strict=True)]
-            metric = self._recorded[name].labels(*bounded)
+            metric = self._recorded[name].labels(*bounded) if bounded else self._recorded[name]
             if row.kind is Kind.HISTOGRAM:
                 metric.observe(amount)
             else:
@@ -124,6 +126,12 @@ def _external(external: ExternalConnectivity) -> Iterator[_Line]:
     yield "linkwright_external_connectivity_ports_total", labels, external.ports
 
 
+def _announced(announced: Announced) -> Iterator[_Line]:
+    yield "linkwright_announcements_total", (), 1
+    if announced.reason:
+        yield "linkwright_announcement_failures_total", (), 1
+
+
 _COUNTED: Final[Mapping[type, Callable[[Any], Iterator[_Line]]]] = {
     SetupStage: lambda it: iter([("linkwright_endpoint_setup_seconds", (it.driver, it.stage), it.seconds)]),
     Drift: _drift,
@@ -131,6 +139,8 @@ _COUNTED: Final[Mapping[type, Callable[[Any], Iterator[_Line]]]] = {
     Collected: lambda it: iter([("linkwright_collected_total", (it.what,), 1)]),
     DriverOverrun: lambda it: iter([("linkwright_driver_overruns_total", (it.driver,), 1)]),
     ExternalConnectivity: _external,
+    FlowsForgotten: lambda it: iter([("linkwright_conntrack_forgotten_total", (), it.count)]),
+    Announced: _announced,
 }
 
 

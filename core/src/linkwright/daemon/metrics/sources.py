@@ -23,6 +23,7 @@ def sources_of(
     store: Callable[[], Statistics],
     kernel: Callable[[], KernelStatistics],
     checks: Callable[[], Mapping[str, bool]],
+    drops: Callable[[], Mapping[str, int]],
     started: float,
     counters: Path = traffic.FILE,
 ) -> Sources:
@@ -41,6 +42,9 @@ def sources_of(
         networks=state.networks.values,
         endpoints=state.endpoints.values,
         frozen=lambda: engine.reconcile.frozen,
+        lost=engine.publishing.lost,
+        drops=lambda: drops().items(),
+        parents=lambda: tuple(engine.parents.up.items()),
         suspended=lambda: (driver.name for driver in asking.registered if asking.suspended(driver.name)),
         ipam=ipam,
         store=store,
