@@ -1,9 +1,11 @@
-"""A link with a hardware address of its own on a link of the host for each endpoint: containers stand on the LAN.
+"""Links on a link of the host for each endpoint: containers stand on the LAN, as macvlan or as ipvlan.
 
-What may live here: from a network or an endpoint to the wishes that make it, and nothing else.
+What may live here: from a network or an endpoint to the wishes that make it, and nothing else. What networks stand on
+is ``parent``, which of them exclude each other ``beside``, how the host reaches its own containers ``host_access``.
 """
 
 from linkwright_macvlan.driver import Macvlan
-from linkwright_macvlan.options import Options
+from linkwright_macvlan.ipvlan import Ipvlan
+from linkwright_macvlan.options import IpvlanOptions, Options
 
-__all__ = ["Macvlan", "Options"]
+__all__ = ["Ipvlan", "IpvlanOptions", "Macvlan", "Options"]

@@ -1,33 +1,108 @@
-"""The options of the macvlan driver, under the names that Docker's own macvlan driver uses."""
+"""The options of both drivers, under the names that Docker's own have; and which of them go together."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
 
 from attrs import frozen
 
 from linkwright import sdk
 
-#: The modes on offer. Each endpoint's link has its own, so networks of different modes can share a parent; "passthru"
-#: would take the parent for itself, and "source" needs a list of senders.
-_MODES = {mode.value: mode for mode in (sdk.MacvlanMode.BRIDGE, sdk.MacvlanMode.PRIVATE, sdk.MacvlanMode.VEPA)}
+E = TypeVar("E", bound=Enum)
+
+#: The modes on offer. Each endpoint's link has its own; "source" would need a list of senders.
+_MODES = tuple(mode for mode in sdk.MacvlanMode if mode is not sdk.MacvlanMode.SOURCE)
 
 
-def _mode(text: str) -> sdk.MacvlanMode:
-    if text not in _MODES:
-        raise ValueError("write bridge, private or vepa, other modes are not offered")
-    return _MODES[text]
+def _one_of(kinds: tuple[E, ...]) -> Callable[[str], E]:
+    known = {kind.value: kind for kind in kinds}
+
+    def read(text: str) -> E:
+        if text not in known:
+            *first, last = known
+            raise ValueError(f"write {', '.join(first)} or {last}; other modes are not offered")
+        return known[text]
+
+    return read
 
 
 @frozen
-class Options(sdk.CommonOptions):
-    """``-o`` of ``docker network create -d lw-macvlan``."""
+class OnParent(sdk.CommonOptions):
+    """What networks of both drivers are told."""
 
     parent: str = sdk.option(
         "parent",
         parse=sdk.interface_name,
         default="",
-        help="the link of the host that the containers stand on; it has to exist, and is left as it is (required)",
+        help="the link of the host that the containers stand on; eth0.50 is made if it is not there; none: isolated",
     )
+    overlap: bool = sdk.option(
+        "overlap",
+        parse=sdk.boolean,
+        default=False,
+        help="let subnets overlap those of networks on other parents: two LANs that are numbered alike",
+    )
+
+
+@frozen
+class Options(OnParent):
+    """``-o`` of ``docker network create -d lw-macvlan``."""
+
     mode: sdk.MacvlanMode = sdk.option(
         "macvlan_mode",
-        parse=_mode,
+        parse=_one_of(_MODES),
         default=sdk.MacvlanMode.BRIDGE,
-        help="bridge: containers on one parent reach each other; private: they do not; vepa: if the switch sends back",
+        help="bridge: they reach each other; private: not; vepa: if the switch sends back; passthru: one alone",
     )
+    bc_queue_len: int | None = sdk.option(
+        "bc_queue_len",
+        parse=sdk.number(1, 0xFFFFFFFF),
+        default=None,
+        help="broadcasts that may wait to be copied to the parent's containers; the largest on a parent counts",
+    )
+    host_access: bool = sdk.option(
+        "host_access",
+        parse=sdk.boolean,
+        default=False,
+        help="let host and containers reach each other, by a link of the host's own on the parent",
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.host_access and self.mode is not sdk.MacvlanMode.BRIDGE:
+            raise ValueError(
+                f"host_access=true goes with macvlan_mode=bridge only: in mode {self.mode.value} nobody on the same "
+                "parent reaches the containers, and so not the host"
+            )
+        if not self.takes_mac:
+            _refuse_stable(self, f"macvlan_mode={self.mode.value}")
+
+    @property
+    def takes_mac(self) -> bool:
+        """A passthru link has its parent's hardware address, and to give it another one changes the parent's."""
+        return self.mode is not sdk.MacvlanMode.PASSTHRU
+
+
+@frozen
+class IpvlanOptions(OnParent):
+    """``-o`` of ``docker network create -d lw-ipvlan``."""
+
+    mode: sdk.IpvlanMode = sdk.option(
+        "ipvlan_mode",
+        parse=_one_of(tuple(sdk.IpvlanMode)),
+        default=sdk.IpvlanMode.L2,
+        help="l2: as on one switch; l3: the host routes, without broadcasts; l3s: so that its firewall sees it too",
+    )
+    flag: sdk.IpvlanFlag = sdk.option(
+        "ipvlan_flag",
+        parse=_one_of(tuple(sdk.IpvlanFlag)),
+        default=sdk.IpvlanFlag.BRIDGE,
+        help="bridge: they reach each other; private: not; vepa: if the switch sends back",
+    )
+
+    def __attrs_post_init__(self) -> None:
+        _refuse_stable(self, "ipvlan")
+
+
+def _refuse_stable(options: OnParent, where: str) -> None:
+    if options.stable_mac:
+        raise ValueError(f"stable_mac=true has nothing to keep: with {where} containers have their parent's address")
