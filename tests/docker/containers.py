@@ -23,9 +23,9 @@ class Container:
     def _enter(self) -> list[str]:
         return ["nsenter", f"--net=/proc/{self.dockerd.container_pid(self.name)}/ns/net"]
 
-    def run(self, *argv: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a program of the host in the container's network."""
-        return self.dockerd.host.run([*self._enter, *argv], check=check)
+    def run(self, *argv: str | Path, check: bool = True, feed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a program of the host in the container's network, with *feed* as its input."""
+        return self.dockerd.host.run([*self._enter, *argv], check=check, feed=feed)
 
     def popen(self, *argv: str | Path, **options: Any) -> subprocess.Popen[Any]:
         """Start a program of the host in the container's network; *options* are Popen's."""

@@ -68,8 +68,9 @@ class PluginConnection(http.client.HTTPConnection):
 class Daemon:
     """``linkwright serve`` on *host*, with further *options*; ``start`` it before use.
 
-    Its state is on the host's disk, so that it survives a reboot. *drivers* are those to load. *under* is a command
-    that has to end in it: a program that changes its surroundings first. Trouble shows the end of its log.
+    Its state is on the host's disk, so that it survives a reboot. *drivers* are those to load; with *every* all that
+    are installed are, and those are the ones to wait for. *under* is a command that has to end in *program*: one that
+    changes its surroundings first. Trouble shows the end of its log.
     """
 
     def __init__(
@@ -78,9 +79,13 @@ class Daemon:
         *,
         options: Sequence[str] = (),
         drivers: Sequence[str] = ("bridge",),
+        every: bool = False,
         under: Sequence[str] = (),
+        program: Path = PROGRAM,
     ) -> None:
         self.host = host
+        self.every = every
+        self.program = program
         self.options = tuple(options)
         self.drivers = tuple(drivers)
         self.under = tuple(under)
@@ -113,10 +118,10 @@ class Daemon:
             raise Trouble(f"linkwright on {self.host.name} already runs as process {self.pid}")
         self.options = self.options if options is None else tuple(options)
         serve = [
-            str(PROGRAM),
+            str(self.program),
             "serve",
             f"--state-dir={self.state}",
-            f"--drivers={','.join(self.drivers)}",
+            *(() if self.every else (f"--drivers={','.join(self.drivers)}",)),
             *self.options,
         ]
         argv = [*self.under, *serve]
@@ -154,7 +159,7 @@ class Daemon:
 
     def command(self, *arguments: str, feed: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``linkwright *arguments`` in the host, whatever comes of it."""
-        return self.host.run([PROGRAM, *arguments], check=False, feed=feed)
+        return self.host.run([self.program, *arguments], check=False, feed=feed)
 
     def cli(self, *arguments: str, feed: str | None = None) -> str:
         """Run ``linkwright *arguments`` in the host and return what it prints; Trouble when it fails."""

@@ -149,6 +149,16 @@ class Player:
         answer = self.say("NetworkDriver.Join", {**endpoint.ids, "SandboxKey": sandbox, "Options": {}})
         return str(answer["InterfaceName"]["SrcName"])
 
+    def program(self, endpoint: Endpoint, ports: range) -> None:
+        """Publish *ports* of the host, on all its addresses, each leading to the same port of the endpoint."""
+        maps = [{"Proto": 6, "Port": port, "HostPort": port, "HostPortEnd": port} for port in ports]
+        options = {"com.docker.network.portmap": maps}
+        self.say("NetworkDriver.ProgramExternalConnectivity", {**endpoint.ids, "Options": options})
+
+    def revoke(self, endpoint: Endpoint) -> None:
+        """Take that back."""
+        self.say("NetworkDriver.RevokeExternalConnectivity", endpoint.ids)
+
     def leave(self, endpoint: Endpoint) -> None:
         """Let it leave its sandbox."""
         self.say("NetworkDriver.Leave", endpoint.ids)

@@ -61,18 +61,26 @@ def test_containers_of_docker_do_not_reach_ours(dropping: Dockerd, daemon: Daemo
     assert docker.is_cut_off_from("10.5.0.2")
 
 
-def test_containers_of_ours_do_not_reach_dockers(
-    dropping: Dockerd, daemon: Daemon, engine: str, request: pytest.FixtureRequest
-) -> None:
+def test_containers_of_ours_do_not_reach_dockers(dropping: Dockerd, daemon: Daemon) -> None:
     """A container of ours does not reach one on Docker's own bridge by its address."""
-    if engine == "20.10":
-        reason = "what we accept to the outside is accepted in DOCKER-USER, before Docker's own isolation"
-        request.applymarker(pytest.mark.xfail(reason=reason))
     create(dropping, "one", "--subnet=10.5.0.0/24")
     ours = start(dropping, "ours", "one")
     (theirs,) = (address.partition("/")[0] for address in start(dropping, "docker", "bridge").addresses())
     assert start(dropping, "sibling", "bridge").reaches(theirs)
     assert ours.is_cut_off_from(theirs)
+
+
+def test_a_network_that_docker_makes_later_is_apart_as_well(dropping: Dockerd, daemon: Daemon) -> None:
+    """A network of Docker's own made after ours, is cut off both ways."""
+    create(dropping, "one", "--subnet=10.5.0.0/24")
+    ours = start(dropping, "ours", "one")
+    dropping.docker("network", "create", "theirs")
+    theirs, sibling = start(dropping, "docker", "theirs"), start(dropping, "sibling", "theirs")
+    (address,) = (one.partition("/")[0] for one in theirs.addresses())
+    assert sibling.reaches(address)
+    assert ours.is_cut_off_from(address)
+    assert ours.reaches("10.5.0.1")
+    assert theirs.is_cut_off_from("10.5.0.2")
 
 
 def test_two_of_our_networks_are_apart(dropping: Dockerd, daemon: Daemon) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.docker.containers import Container, create, start
 from tests.docker.daemon import Daemon
 from tests.docker.leases import allocated, known, live
+from tests.docker.ports import Knock, answering, answers
 from tests.docker.traffic import Pings, Stream, Streamed
 from tests.docker.until import until
 from tests.docker.window import Window
@@ -89,14 +90,16 @@ def runs(container: Container) -> Callable[[], bool]:
 def test_r_03_a_container_comes_back_with_its_address(
     dockerd: Dockerd, daemon: Daemon, window: Window, restarting: Container
 ) -> None:
-    """After a graceful restart of dockerd the container has the same address, and one endpoint.
-
-    Its published port is taken note of in this version, and not made: whether it answers is for the tests of that.
-    """
+    """After a graceful restart of dockerd the container has the same address and port, and one endpoint."""
+    published: list[Knock] = [("tcp", "10.3.0.1", 8080), ("tcp", "127.0.0.1", 8080)]
+    with answering(restarting, "before", [80]):
+        assert answers(dockerd.host, published) == ["before"] * 2
     dockerd.restart()
     until(runs(restarting), "the container is back")
     assert restarting.addresses() == {"10.3.0.77/24"}
     assert restarting.reaches("10.3.0.1")
+    with answering(restarting, "after", [80]):
+        assert answers(dockerd.host, published) == ["after"] * 2
     until(lambda: allocated(daemon) == known(daemon) == {"10.3.0.77"}, "one endpoint is left")
     assert live(dockerd) == {"10.3.0.77"}
     for event in ("replayed", "confirmed"):  # the pool, and its gateway

@@ -1,5 +1,6 @@
-"""Many networks: the last one costs as much as the first, in operations and not in seconds; Docker replays them all."""
+"""Many networks and ports: the last one costs as much as the first, in operations; Docker replays all networks."""
 
+import json
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.docker.containers import create, start
 from tests.docker.daemon import Daemon, Samples
 from tests.docker.leaks import nothing_leaked, snapshot
-from tests.docker.playing import Network, Player
+from tests.docker.playing import Network, Player, sandbox
 from tests.docker.until import until
 from tests.docker.window import Window
 from tests.engines import Dockerd, Host
@@ -70,6 +71,45 @@ def test_z_02_the_last_of_many_networks_costs_what_the_first_did(served: Daemon,
         costs = [_removed(served, player, networks) for networks in (last, others, first)]
         assert costs[0] == costs[2]
     nothing_leaked(before, lambda: snapshot(served.host, served))
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("count", [1000, pytest.param(8000, marks=pytest.mark.long)])
+def test_z_03_one_more_port_costs_what_the_first_did(served: Daemon, count: int) -> None:
+    """Publishing a port, and taking it back, is as many operations and commits beside *count* others as alone.
+
+    The rules of the firewall are the same, whatever is published. How long it takes is measured in ``bench``.
+    """
+    before = snapshot(served.host, served)
+    with Player(served) as player:
+        network = player.network()
+        one, many = player.endpoint(network), player.endpoint(network)
+        player.join(one, sandbox(served.host, "one"))
+        player.join(many, sandbox(served.host, "many"))
+        player.program(many, range(20000, 20001))  # the first of a network also changes a setting of its bridge
+
+        def one_more() -> Mapping[str, float]:
+            began = served.metrics()
+            player.program(one, range(19000, 19001))
+            player.revoke(one)
+            return done(began, served.metrics())
+
+        rules, alone = _rules(served.host), one_more()
+        player.program(many, range(20000, 20000 + count))
+        assert served.metrics()["linkwright_published_ports{driver='bridge',protocol='tcp'}"] == 2 * count
+        assert one_more() == alone
+        assert _rules(served.host) == rules
+        for endpoint in (one, many):
+            player.leave(endpoint)
+            player.delete(endpoint)
+        player.remove_network(network)
+    nothing_leaked(before, lambda: snapshot(served.host, served))
+
+
+def _rules(host: Host) -> list[str]:
+    """Every rule that there is, without what packets have moved."""
+    listed = json.loads(host.run(["nft", "-j", "list", "ruleset"]).stdout)["nftables"]
+    return [json.dumps(one["rule"]["expr"]) for one in listed if "rule" in one]
 
 
 def _removed(daemon: Daemon, player: Player, networks: list[Network]) -> Mapping[str, float]:

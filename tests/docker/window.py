@@ -16,6 +16,8 @@ STARTED: Final = series("linkwright_start_time_seconds")
 
 WORK: Final = frozenset(
     {
+        "linkwright_announcements_total",
+        "linkwright_conntrack_forgotten_total",
         "linkwright_endpoint_receive_bytes_total",
         "linkwright_endpoint_receive_drop_total",  # what a container is sent is not always wanted
         "linkwright_endpoint_receive_packets_total",
@@ -24,6 +26,7 @@ WORK: Final = frozenset(
         "linkwright_endpoint_transmit_packets_total",
         "linkwright_external_connectivity_calls_total",
         "linkwright_external_connectivity_ports_total",
+        "linkwright_firewall_dropped_packets_total",
         "linkwright_ipam_commits_total",
         "linkwright_kernel_batches_total",
         "linkwright_kernel_doomed_removed_total",

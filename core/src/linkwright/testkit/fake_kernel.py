@@ -6,22 +6,45 @@ It passes the same tests as ``kernel.linux`` (core/tests/kernel). What the kerne
 
 import errno
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import trio
 from attrs import evolve
 
 from linkwright.errors import KernelError
-from linkwright.model import HostFacts, Prefix
+from linkwright.model import Address, Announcement, Flows, Handover, HostFacts, LinkFact, Prefix
 from linkwright.model.mac import Mac
-from linkwright.plan.resources import Element, FdbEntry, Key, Link, Resource, Sysctl, Veth
+from linkwright.plan.resources import (
+    BridgeVlan,
+    Element,
+    FdbEntry,
+    Key,
+    Link,
+    Redirect,
+    Resource,
+    Shaper,
+    Sysctl,
+    Veth,
+)
 from linkwright.plan.steps import Action, KernelEvent, Snapshot, Step
 from linkwright.testkit.fake_kernel_state import FakeKernelState
 from linkwright.testkit.fake_links import ELSEWHERE, Lent, refused
 
 #: What rtnetlink calls kinds of resources in its events. Of settings below /proc/sys nobody tells.
-_TOLD = {"link": "link", "address": "addr", "route": "route", "neighbour": "neigh", "fdb": "neigh"}
+_TOLD = {
+    "link": "link",
+    "address": "addr",
+    "route": "route",
+    "neighbour": "neigh",
+    "fdb": "neigh",
+    "vlan": "vlan",
+    "shaper": "qdisc",
+    "redirect": "tfilter",
+}
+
+#: How often it is looked whether a link is up in its sandbox, and seconds between looks.
+_LOOKS, _LOOK = 100, 0.05
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,6 +56,8 @@ class FakeKernel:
     ``fail_at`` maps the number of a step, counted from 1 over the fake's whole life, to the errno it fails with;
     ``attempted`` is how many there were so far, and ``fail_next`` counts from there. ``journal`` keeps the steps that
     stand, undone ones not. ``delay`` (seconds) is how long a started ``apply`` takes: time to cancel its caller.
+    ``flows`` are the connections that are tracked, ``forgotten`` those asked to be forgotten so far, ``announced`` what
+    was told to neighbours; ``refuse_moments`` is an errno that both are refused with.
     """
 
     def __init__(
@@ -56,6 +81,12 @@ class FakeKernel:
         self.journal: list[Step] = []
         self.delay = 0.0
         self.prepared = 0
+        self.flows: list[Flows] = []
+        self.forgotten: list[Flows] = []
+        self.announced: list[Announcement] = []
+        self.refuse_moments = 0
+        self.handed: dict[str, Handover] = {}
+        self.handover_fails = 0
         self.state = FakeKernelState()
         self.state.resources[("link", "lo")] = Link("lo", mtu=65536, mac=Mac(bytes(6)), master="", up=True)
         own_end: trio.MemorySendChannel[KernelEvent]
@@ -109,10 +140,12 @@ class FakeKernel:
         return Snapshot(found, ours)
 
     async def host_facts(self, links: Iterable[str] = ()) -> HostFacts:
-        """Return ``host`` with those of its links that were asked for."""
+        """Return ``host`` with those of its links that were asked for, and what links there are besides."""
         await trio.lowlevel.checkpoint()
-        wanted = set(links)
-        return evolve(self.host, links=tuple(fact for fact in self.host.links if fact.name in wanted))
+        said = {fact.name: fact for fact in self.host.links}
+        names = tuple(dict.fromkeys(links))
+        here = {name: self._fact(link) for name in names if (link := self.state.link(name)) is not None}
+        return evolve(self.host, links=tuple(fact for name in names if (fact := here.get(name) or said.get(name))))
 
     async def host_routes(self) -> tuple[Prefix, ...]:
         """Return ``routes``."""
@@ -124,9 +157,65 @@ class FakeKernel:
         await trio.lowlevel.checkpoint()
         return key in self.sandboxes
 
+    async def addresses_inside(self, key: str) -> frozenset[Mac | Address]:
+        """Return those of the links lent to *key*, and what the links that were handed over were given."""
+        if not await self.sandbox_alive(key):
+            raise KernelError(errno.ENOENT, step=f"look into {key}")
+        there = {name: lent.link for name, lent in self.state.lent.items() if lent.sandbox == key}
+        given = [interface.ip for name in there & self.handed.keys() for interface in self.handed[name].addresses]
+        return frozenset([*given, *(link.mac for link in there.values() if link.mac is not None)])
+
+    async def raise_mtu(self, key: str, known_by: Collection[Mac | Address], was: int, mtu: int) -> bool:
+        """Raise that of the link lent to *key*; by its hardware address, or by whose it is. See ``hand_over``."""
+        await trio.lowlevel.checkpoint()
+        if self.handover_fails or key not in self.sandboxes:
+            raise KernelError(self.handover_fails or errno.ENOENT, step=f"ip link set mtu {mtu} in {key}")
+        for name, lent in self.state.lent.items():
+            mark = lent.link.mark
+            addresses = {lent.link.mac, *(one.ip for one in (mark.addresses if mark else ()))}
+            if lent.sandbox == key and lent.link.mtu == was and not addresses.isdisjoint(known_by):
+                self.state.lent[name] = evolve(lent, link=evolve(lent.link, mtu=mtu))
+                return True
+        return False
+
+    async def hand_over(self, handover: Handover) -> str:
+        """Lend the link; ``handed`` tells how it was dressed. With ``handover_fails`` it fails with that errno."""
+        await trio.lowlevel.checkpoint()
+        code = self.handover_fails or (errno.ENODEV if self.state.link(handover.link) is None else 0)
+        if code:
+            raise KernelError(code, step=f"ip link set {handover.link} netns {handover.sandbox}")
+        self.lend(handover.link, handover.sandbox)
+        self.handed[handover.link] = handover
+        return handover.name or f"{handover.prefix}0"
+
     def boot_id(self) -> str:
         """Return ``boot``."""
         return self.boot
+
+    async def forget_flows(self, flows: Sequence[Flows]) -> int:
+        """Forget those of ``flows`` that are meant."""
+        await trio.lowlevel.checkpoint()
+        if self.refuse_moments:
+            raise KernelError(self.refuse_moments, step="conntrack -D", extack="injected by the test")
+        self.forgotten += flows
+        left = [tracked for tracked in self.flows if not any(_meant(tracked, one) for one in flows)]
+        count = len(self.flows) - len(left)
+        self.flows = left
+        return count
+
+    async def announce(self, announcement: Announcement) -> bool:
+        """Tell, once a link with that hardware address is lent to the sandbox."""
+        for _ in range(_LOOKS):
+            if self._is_inside(announcement):
+                break
+            await trio.sleep(_LOOK)
+        else:
+            return False
+        await trio.lowlevel.checkpoint()
+        if self.refuse_moments:
+            raise KernelError(self.refuse_moments, step="send a gratuitous ARP", extack="injected by the test")
+        self.announced.append(announcement)
+        return True
 
     # --- what a test reads and orders ---
 
@@ -228,6 +317,15 @@ class FakeKernel:
         self.state.ours -= done.ours - before.ours
         self.state.ours |= before.ours & self.state.resources.keys()
 
+    def _fact(self, link: Link) -> LinkFact:
+        ours = link.mark is not None and link.mark.instance == self.instance
+        mtu, up = link.mtu or 0, bool(link.up)
+        return LinkFact(link.name, link.kind.kind, mtu, str(link.mac or ""), up, ours=ours, master=link.master or "")
+
+    def _is_inside(self, announcement: Announcement) -> bool:
+        where = (announcement.sandbox, announcement.mac)
+        return any((lent.sandbox, lent.link.mac) == where for lent in self.state.lent.values())
+
     def _read(self, key: Key) -> Resource | None:
         if key[0] != "sysctl":
             return self.state.resources.get(key)
@@ -241,7 +339,10 @@ class FakeKernel:
         match resource:
             case Link(mark=mark):
                 return mark is not None and mark.instance == self.instance
-            case FdbEntry(link=name):  # the kernel keeps no protocol with these
+            case BridgeVlan() if self.state.is_default(resource):
+                return False
+            case FdbEntry(link=name) | BridgeVlan(link=name) | Shaper(link=name) | Redirect(link=name):
+                # the kernel keeps no protocol with these
                 link = self.state.link(name)
                 return link is not None and self._is_ours(link.key, link)
         return key in self.state.ours
@@ -258,6 +359,13 @@ class FakeKernel:
                 self._events.send_nowait(KernelEvent(f"{verb}{_TOLD[key[0]]}", frozenset({key})))
             elif key[0] == "element":
                 self._events.send_nowait(KernelEvent("ruleset"))
+
+
+def _meant(tracked: Flows, wanted: Flows) -> bool:
+    if (tracked.protocol, tracked.port) != (wanted.protocol, wanted.port):
+        return False
+    same_family = tracked.address.version == wanted.address.version
+    return tracked.address == wanted.address or (same_family and wanted.address.is_unspecified)
 
 
 def _put_back(now: dict[K, V], before: Mapping[K, V], done: Mapping[K, V]) -> None:

@@ -10,7 +10,20 @@ from ipaddress import IPv6Interface
 
 from attrs import evolve
 
-from linkwright.plan.resources import Address, Element, FdbEntry, Link, Neighbour, Resource, Route, Sysctl
+from linkwright.plan.resources import (
+    Address,
+    Bridge,
+    BridgeVlan,
+    Element,
+    FdbEntry,
+    Link,
+    Neighbour,
+    Redirect,
+    Resource,
+    Route,
+    Shaper,
+    Sysctl,
+)
 from linkwright.plan.steps import Action, Step
 from linkwright.testkit.fake_links import FakeLinks, refused
 
@@ -57,6 +70,9 @@ class FakeKernelState(FakeLinks):
             Route: self._route,
             Neighbour: self._neighbour,
             FdbEntry: self._fdb,
+            BridgeVlan: self._bridge_vlan,
+            Shaper: self._shaping,
+            Redirect: self._shaping,
             Sysctl: self._sysctl,
             Element: self._element,
         }
@@ -111,6 +127,18 @@ class FakeKernelState(FakeLinks):
     def _fdb(self, step: Step) -> None:
         self._lies(step, replaces=True)
 
+    def _shaping(self, step: Step) -> None:
+        self._lies(step, replaces=True)
+
+    def _bridge_vlan(self, step: Step) -> None:
+        vlan = step.resource
+        assert isinstance(vlan, BridgeVlan)  # noqa: S101 - the table of do() says so
+        link = self.link(vlan.link)
+        on = link if link is None or vlan.on_bridge else self.link(link.master or "")
+        if step.action is not Action.DELETE and link is not None and not (on and isinstance(on.kind, Bridge)):
+            raise refused(errno.EOPNOTSUPP, step)
+        self._lies(Step(step.action, evolve(vlan, on_bridge=False), step.before), replaces=True)
+
     def _route(self, step: Step) -> None:
         route = step.resource
         assert isinstance(route, Route)  # noqa: S101 - the table of do() says so
@@ -149,16 +177,15 @@ class FakeKernelState(FakeLinks):
     def _sysctl(self, step: Step) -> None:
         sysctl = step.resource
         assert isinstance(sysctl, Sysctl)  # noqa: S101 - the table of do() says so
-        if step.action is Action.DELETE:
-            return  # a setting has no absence
+        value = sysctl.otherwise if step.action is Action.DELETE else sysctl.value
         had = self.read_sysctl(sysctl.path)
-        if had is None:
+        if had is None and step.action is not Action.DELETE:
             raise refused(errno.ENOENT, step)
-        if had == sysctl.value:
-            return
+        if value is None or had in {None, value}:
+            return  # a setting has no absence
         if self.proc_sys_read_only:
             raise refused(errno.EROFS, step, "/proc/sys is read-only here")
-        self.sysctls[sysctl.path] = sysctl.value
+        self.sysctls[sysctl.path] = value
 
     def _element(self, step: Step) -> None:
         element = step.resource

@@ -18,25 +18,33 @@ from linkwright.plan.resources import (
     Address,
     Bridge,
     BridgePort,
+    BridgeVlan,
     Existing,
+    Ipvlan,
     Key,
     Link,
     LinkKind,
     Macvlan,
     MacvlanMode,
     Neighbour,
+    Redirect,
     Resource,
     Route,
     Veth,
+    Vlan,
     Vxlan,
 )
 from linkwright.plan.steps import Action, Step
 
-#: How the real kernel's reader names a veth's peer that is in another namespace.
+#: How the real kernel's reader names a veth's peer that is in another namespace, and where a link leads that has gone.
 ELSEWHERE = "?"
 
 #: What a bridge gives a new port (br_add_if in net/bridge/br_if.c).
 PORT_DEFAULTS = BridgePort(learning=True, flood=True, hairpin=False, isolated=False, neighbour_suppress=False)
+
+#: The VLAN that a bridge puts new ports into (br_vlan_init), and the broadcasts that wait in a macvlan's queue.
+_DEFAULT_PVID = 1
+_BROADCASTS = 1000
 
 
 @frozen
@@ -86,6 +94,7 @@ class FakeLinks:
         kind, mtu = self._filled(wish)
         link = Link(wish.name, kind, mtu=mtu, mac=mac, master=wish.master or "", up=bool(wish.up), mark=wish.mark)
         self.resources[link.key] = evolve(link, port=self._port(step, link, wish.port, None))
+        self._join_vlans(link)
         if isinstance(kind, Veth):
             peer_mac = getattr(wish.kind, "peer_mac", None) or Mac.derive("fake", kind.peer)
             peer = Link(kind.peer, Veth(wish.name), mtu=mtu, mac=peer_mac, master="", up=False)
@@ -102,6 +111,8 @@ class FakeLinks:
         held = {other.exclusive for other in self.links()}
         if isinstance(wish.kind, Vxlan) and wish.exclusive in held:
             raise refused(errno.EEXIST, step, "A VXLAN device with the specified VNI already exists")
+        if isinstance(wish.kind, Vlan) and wish.exclusive in held:
+            raise refused(errno.EEXIST, step, "VLAN device already exists")
         if isinstance(wish.kind, Macvlan):
             parent = wish.kind.parent
             siblings = [other for other in self.links() if getattr(other.kind, "parent", None) == parent]
@@ -114,7 +125,8 @@ class FakeLinks:
         mtu = 1500
         match kind := wish.kind:
             case Bridge():
-                kind = Bridge(True if kind.multicast_snooping is None else kind.multicast_snooping)
+                pvid = _DEFAULT_PVID if kind.default_pvid is None else kind.default_pvid
+                kind = Bridge(kind.multicast_snooping is not False, bool(kind.vlan_filtering), pvid)
             case Veth():
                 kind = Veth(kind.peer)  # the peer's address is the peer's
             case Vxlan():
@@ -123,8 +135,10 @@ class FakeLinks:
                 if kind.parent and (parent := self.link(kind.parent)):
                     overhead = 70 if kind.local and kind.local.version == 6 else 50  # noqa: PLR2004
                     mtu = (parent.mtu or mtu) - overhead
-            case Macvlan() if parent := self.link(kind.parent):
+            case Macvlan() | Ipvlan() | Vlan() if parent := self.link(kind.parent):
                 mtu = parent.mtu or mtu
+        if isinstance(kind, Macvlan) and kind.bc_queue_len is None:
+            kind = evolve(kind, bc_queue_len=_BROADCASTS)
         return kind, wish.mtu or mtu
 
     def _port(self, step: Step, link: Link, wish: BridgePort | None, had: BridgePort | None) -> BridgePort | None:
@@ -137,6 +151,24 @@ class FakeLinks:
             return None
         return evolve(had or PORT_DEFAULTS, **({} if wish is None else _wished(wish)))
 
+    def _join_vlans(self, port: Link) -> None:
+        """As nbp_vlan_init does. The real kernel does so without filtering too, where it makes no difference."""
+        master = self.link(port.master or "")
+        bridge = master.kind if master is not None else None
+        if isinstance(bridge, Bridge) and bridge.vlan_filtering and bridge.default_pvid:
+            vlan = BridgeVlan(port.name, bridge.default_pvid, pvid=True, untagged=True)
+            self.resources[vlan.key] = vlan
+
+    def is_default(self, vlan: BridgeVlan) -> bool:
+        """Whether it is the one that the kernel made the port a member of."""
+        link = self.link(vlan.link)
+        bridge = self.link(link.master) if link and link.master else link
+        return bridge is not None and isinstance(bridge.kind, Bridge) and bridge.kind.default_pvid == vlan.vid
+
+    def _leave_vlans(self, name: str) -> None:
+        for key in [key for key in self.resources if key[:2] == ("vlan", name)]:
+            self.drop(key)
+
     def _change_link(self, step: Step, wish: Link) -> None:
         had = self.link(wish.name)
         if had is None:
@@ -146,6 +178,9 @@ class FakeLinks:
         link = evolve(had, kind=kind, **{name: value for name, value in wished.items() if value is not None})
         port = None if had.master != link.master else had.port
         self.resources[link.key] = evolve(link, port=self._port(step, link, wish.port, port))
+        if had.master != link.master:
+            self._leave_vlans(link.name)
+            self._join_vlans(link)
         if had.up and not link.up:
             self._went_down(link.name)
 
@@ -177,13 +212,8 @@ class FakeLinks:
         if link is None:
             return
         self.drop(link.key)
-        for key, resource in list(self.resources.items()):
-            if getattr(resource, "link", None) == name:
-                self.drop(key)
-            elif isinstance(resource, Link) and resource.master == name:
-                self.resources[key] = evolve(resource, master="", port=None)
-            elif isinstance(resource, Link) and getattr(resource.kind, "parent", None) == name:
-                self.remove_link(resource.name)
+        for resource in list(self.resources.values()):
+            self._bereave(resource, name)
         for path in [path for path in self.sysctls if path.split("/")[3:4] == [name]]:
             del self.sysctls[path]
         for moved, lent in list(self.lent.items()):
@@ -191,6 +221,22 @@ class FakeLinks:
                 del self.lent[moved]
         if isinstance(link.kind, Veth):
             self.remove_link(link.kind.peer)
+
+    def _bereave(self, resource: Resource, name: str) -> None:
+        """Do to *resource* what the end of link *name* does to it, if it is still there."""
+        if resource.key not in self.resources:
+            return
+        match resource:
+            case Link(master=master) if master == name:
+                self.resources[resource.key] = evolve(resource, master="", port=None)
+                self._leave_vlans(resource.name)
+            case Link(kind=Macvlan(parent=parent) | Ipvlan(parent=parent) | Vlan(parent=parent) | Vxlan(parent=parent)):
+                if parent == name:
+                    self.remove_link(resource.name)
+            case Redirect(link=link, to=to) if link != name and to == name:
+                self.resources[resource.key] = evolve(resource, to=ELSEWHERE)
+            case _ if getattr(resource, "link", None) == name:
+                self.drop(resource.key)
 
     def links(self) -> Iterator[Link]:
         """All links of the host's namespace, and those lent: a lent one still holds its parent."""

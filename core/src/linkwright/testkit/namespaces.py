@@ -38,12 +38,12 @@ class Namespace:
             raise subprocess.CalledProcessError(done.returncode, [*command, done.stderr.strip()])
         return done.stdout
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
+    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """Open a socket in here."""
 
         def opened() -> socket.socket:
             enter(self.path)
-            return socket.socket(family, kind)
+            return socket.socket(family, kind, protocol)
 
         # A thread that has entered a namespace stays there: this one ends with the pool.
         with ThreadPoolExecutor(1) as pool:
