@@ -15,7 +15,7 @@ from hypothesis import settings
 settings.register_profile("linkwright", derandomize=True, deadline=None)
 settings.load_profile("linkwright")
 
-pytest_plugins = ["tests.engines.fixtures"]
+pytest_plugins = ["linkwright.testkit", "tests.engines.fixtures"]
 
 #: Kernel features whose absence may skip a test, and what needs them. Nothing else may be skipped under --require.
 FEATURES_THAT_MAY_BE_MISSING = {

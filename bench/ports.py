@@ -8,6 +8,7 @@ chains in bulk, as it writes them; it then publishes one more itself.
 import sys
 import time
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 
 from tests.docker.daemon import Daemon
 from tests.engines import ENGINES, Dockerd, Host, Outside
@@ -20,6 +21,7 @@ ROUNDS = 31
 STARTS = 9
 FIRST = 20000
 HOST = "192.0.2.1"
+EVERYWHERE = str(IPv4Address(0))  # IPv4 alone, as the peers do it
 SECONDS = 3.0
 
 
@@ -51,7 +53,7 @@ def _by_call() -> None:
     with Host("bench") as host:
         host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
         with running(Daemon(host)):
-            found = measured(host, "publish.py", SOCKET, "", str(ROUNDS), *map(str, SIZES))
+            found = measured(host, "publish.py", SOCKET, EVERYWHERE, str(ROUNDS), *map(str, SIZES))
     for verb in ("ProgramExternal", "RevokeExternal"):
         _series(f"linkwright: {verb}Connectivity", ((size, ms(found[f"{verb} {size}"])) for size in SIZES))
 
@@ -116,7 +118,7 @@ def _prepare(docker: Dockerd) -> None:
 
 def _publish(docker: Dockerd, name: str, network: str, count: int, *, first: int = FIRST) -> None:
     """Create a container whose port 80 is published on *count* ports of the host."""
-    bindings = {"80/tcp": [{"HostPort": str(port)} for port in range(first, first + count)]}
+    bindings = {"80/tcp": [{"HostIp": EVERYWHERE, "HostPort": str(port)} for port in range(first, first + count)]}
     body = {
         "Image": "busybox:lw",
         "Cmd": ["sleep", "36000"],

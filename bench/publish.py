@@ -18,7 +18,7 @@ ONE_MORE = 19999
 
 def endpoint(caller: Caller, number: int) -> dict[str, str]:
     """Make and join one; what names it."""
-    ids = {"NetworkID": NETWORK, "EndpointID": f"{number:064x}"}
+    ids = {"NetworkID": NETWORK, "EndpointID": f"{number:012x}" + 52 * "0"}
     interface = {"Address": f"10.77.{number >> 8}.{(number & 255) + 2}/16", "AddressIPv6": "", "MacAddress": ""}
     caller.call("NetworkDriver.CreateEndpoint", {**ids, "Interface": interface, "Options": {}})
     caller.call("NetworkDriver.Join", {**ids, "SandboxKey": f"/run/docker/netns/{number:012x}", "Options": {}})
