@@ -23,7 +23,7 @@ def link_local(container: Container) -> str:
     return str(next(one["local"] for one in found if one["local"].startswith("fe80:")))
 
 
-def test_b_03_networks_are_kept_apart(dockerd: Dockerd, daemon: Daemon) -> None:
+def test_b_03_networks_are_kept_apart(dockerd: Dockerd, daemon: Daemon, outside: Outside) -> None:
     """By address nothing passes between two networks, of either family or link-local; by a published port it does."""
     create(dockerd, "one", *DUAL)
     create(dockerd, "two", *OTHER)
