@@ -169,6 +169,11 @@ REFUSED: list[tuple[sdk.Network[Options], sdk.Endpoint, str]] = [
         "vlan and trunk are for networks made with -o vlan_filtering=true, and this one was not",
     ),
     (network(), endpoint(trunk="7"), "vlan and trunk are for networks made with"),
+    (
+        network(o={"vlan_filtering": "1", "spoof_check": "1"}, host=VLANS),
+        endpoint(trunk="7"),
+        "spoof_check does not see what is behind a VLAN tag",
+    ),
     (network(), endpoint(burst="64kb"), "burst is for a limit, and there is none; add rate, rate_in or rate_out"),
     (network(o={"rate": "1mbit"}), endpoint(rate="0", burst="64kb"), "burst is for a limit, and there is none"),
     (

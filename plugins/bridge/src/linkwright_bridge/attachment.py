@@ -22,6 +22,10 @@ def wishes(
         raise sdk.Refused("vlan and trunk are for networks made with -o vlan_filtering=true, and this one was not")
     yield from _limits(options, endpoint, mine, host_end)
     if options.spoof_check:
+        if mine.trunk:
+            raise sdk.Refused(
+                "spoof_check does not see what is behind a VLAN tag, so it drops it; leave out one or trunk"
+            )
         yield from _senders(host_end.name, endpoint)
 
 
