@@ -16,7 +16,7 @@ from linkwright.cli.manual import page
 MANUAL = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 
 #: Verbs that have nothing to show as JSON: the daemon logs, the demo is to be looked at.
-WITHOUT_JSON = {"serve", "demo"}
+WITHOUT_JSON = {"serve", "demo", "new-driver"}
 
 
 def verbs(group: click.Group, *before: str) -> Iterator[tuple[str, click.Command]]:

@@ -7,6 +7,7 @@ code, the meaning of the firewall's sets, is a table here, and as many rows as t
 import ast
 import enum
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ SETS: Final[Mapping[str, str]] = {
     "outward": "the link leads outside; without it, neither to the outside nor to other links of ours",
     "hairpin": "what was led to a published port, and leaves by the link that it came by, gets the host's address",
     "others": "bridges of somebody else, Docker's own: filled by the core, no driver",
-    "trusted": "from the first link, one of the host's, containers behind the second are reached by their own addresses",
+    "trusted": "from the first link, one of the host's, who is behind the second is reached by an address of its own",
     "unprotected4": "containers behind the link are reached by their own addresses, from wherever there is a route",
     "routed4": "likewise, but only by ICMP echo; see `open4`",
     "open4": "this address, protocol and port is reached from wherever there is a route",
@@ -50,33 +51,34 @@ _HEAD = """\
 Everything here is imported as `from linkwright import sdk`; that is the one import of a driver. How to begin is
 [Writing a driver](../tutorial/writing-a-driver.md), why it is so [Drivers](../explanation/drivers.md).
 
-The contract has a version, `sdk.API`, which is {api}. A driver that names another one is refused when it is loaded. Names may
-be added to `sdk` in any minor version; none is removed or renamed within a version of the contract.
+The contract has a version, `sdk.API`, which is {api}. A driver that names another one is refused when it is loaded.
+Names may be added to `sdk` in any minor version; none is removed or renamed within a version of the contract.
 
 """
 
 _FOUND = """\
 ## How a driver is found
 
-By an entry point of the group `{group}`, whose name is the driver's. linkwright loads all that are installed, or those
-that `--drivers` names, when it starts: what is installed or taken away while it runs counts after its next start. A package
-that cannot be loaded is left out, and told by `linkwright drivers`; with `--strict` the daemon does not start. Refused,
-with the distribution and its version, is a class of which one of these holds:
+By an entry point of the group `{group}`, whose name is the driver's. linkwright loads all that are
+installed, or those that `--drivers` names, when it starts: what is installed or taken away while it runs counts after
+its next start. A package that cannot be loaded is left out, and told by `linkwright drivers`; with `--strict` the
+daemon does not start. Refused, with the distribution and its version, is a class of which one of these holds:
 
 """
 
 _HARMS = """
 ## What a driver can do wrong
 
-Each question is asked in a thread with a deadline, and the answer is checked before anything is made of it. Whatever goes
-wrong is the call's that asked: Docker is told which driver of which distribution and version broke the contract, and how.
+Each question is asked in a thread with a deadline, and the answer is checked before anything is made of it. Whatever
+goes wrong is the call's that asked: Docker is told which driver of which distribution and version broke the contract,
+and how.
 
 | it | then |
 | --- | --- |
 | raises `sdk.Refused` or `sdk.Conflict` | the call is refused with its words |
 | raises anything else, `SystemExit` too | the call fails; the log has the traceback |
 | answers nonsense, or wishes for what the linter refuses | the call fails with what is wrong |
-| does not answer in time | the call fails, and is counted; after two such questions the driver is asked no more until the next start |
+| does not answer in time | the call fails; after the second time it is asked no more until the next start |
 | is uninstalled while it has networks | they stay as they are, frozen; Docker is told which package is missing |
 """
 
@@ -98,7 +100,7 @@ def page() -> str:
             "## What a driver answers\n\n",
             *map(_value, (sdk.Wishes, sdk.Join, sdk.StaticRoute, sdk.Capabilities, sdk.AddressClaim)),
             "## What can be wished for\n\n",
-            *map(_value, _RESOURCES),
+            *map(_value, RESOURCES),
             "## Kinds of links\n\n",
             *map(_value, _KINDS),
             "## The firewall's sets\n\n",
@@ -111,7 +113,7 @@ def page() -> str:
     )
 
 
-_RESOURCES: Final = (
+RESOURCES: Final = (
     sdk.Link,
     sdk.Address,
     sdk.Route,
@@ -168,13 +170,14 @@ def _class(cls: type, *, level: str = "", suffix: str = "") -> str:
     members = tree.body if isinstance(tree, ast.ClassDef) else []
     lines += [f"    {ast.unparse(one)}\n" for one in members if isinstance(one, ast.AnnAssign)]
     methods = [one for one in members if isinstance(one, ast.FunctionDef)]
-    lines += [f"    def {one.name}({ast.unparse(one.args)}) -> {ast.unparse(one.returns or one)}: ...\n" for one in methods]
+    for one in methods:
+        lines.append(f"    def {one.name}({ast.unparse(one.args)}) -> {ast.unparse(one.returns or one)}: ...\n")
     lines.append("```\n\n")
     lines += [f"- `{one.name}`: {_flat(ast.get_docstring(one) or '')}\n" for one in methods]
     return "".join(lines) + "\n"
 
 
-def _value(cls: type) -> str:
+def _value(cls: type[Any]) -> str:
     """A class of values: what it says of itself, and its fields or members."""
     if issubclass(cls, enum.Enum):
         members = ", ".join(f"`{one.name}` ({one.value})" for one in cls)
@@ -186,31 +189,28 @@ def _value(cls: type) -> str:
 
 def _field(field: "attrs.Attribute[Any]") -> str:
     default = field.default
-    if default is attrs.NOTHING:
-        shown = ""
-    elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # attrs types it as a function
-        shown = "empty"
-    else:
-        shown = f"`{default}`"
+    made = type(default).__name__ == "Factory"  # attrs types its class as a function
+    shown = "" if default is attrs.NOTHING else "empty" if made or not str(default) else f"`{default}`"
     return f"| `{field.name}` | `{_type(field.type)}` | {shown} |\n"
 
 
 def _type(annotation: object) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    for module in ("linkwright.model.", "linkwright.plan.", "collections.abc.", "ipaddress.", "typing."):
-        text = text.replace(module, "")
-    for inner in ("address.", "mac.", "resources.", "kinds.", "network.", "ports.", "endpoint.", "lifecycle.", "mark."):
-        text = text.replace(inner, "")
-    return text.replace("|", "\\|").replace("~", "")
+    plain = isinstance(annotation, type) and not hasattr(annotation, "__args__")
+    return _bare(str(getattr(annotation, "__name__", "")) if plain else str(annotation)).replace("|", "\\|")
+
+
+def _bare(text: str) -> str:
+    """*text* without the modules that names are of, and without the marks of type variables."""
+    return _MODULES.sub("", text).replace("~", "")
 
 
 def _function(function: Any) -> str:
-    signature = str(inspect.signature(function))
-    for module in ("linkwright.model.", "linkwright.plan.", "linkwright.sdk.", "collections.abc.", "ipaddress.", "typing."):
-        signature = signature.replace(module, "")
-    name = f"{function.__name__}{signature}" if len(signature) < _LONG else function.__name__
+    signature = _bare(str(inspect.signature(function)))
+    name = f"{function.__name__}{signature}" if len(signature) < _LONG else f"{function.__name__}(…)"
     return f"### {function.__name__}\n\n`sdk.{name}`\n\n{_doc(function)}\n\n"
 
+
+_MODULES: Final = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 
 #: A signature that is longer is not read.
 _LONG: Final = 160
@@ -218,8 +218,8 @@ _LONG: Final = 160
 
 def _sets() -> Iterator[str]:
     yield (
-        "An `Element` names one. The tables that they are in are fixed, and nothing else in them is a driver's to change;\n"
-        "a set that ends in 4 has a twin for IPv6 that ends in 6. Parts are written as nft(8) writes them.\n\n"
+        "An `Element` names one. The tables that they are in are fixed, and nothing else in them is a driver's to\n"
+        "change; a set that ends in 4 has a twin for IPv6 that ends in 6. Parts are written as nft(8) writes them.\n\n"
         "| set | key, and for a map `:` value | an element means |\n| --- | --- | --- |\n"
     )
     for table in ruleset():
@@ -230,7 +230,7 @@ def _sets() -> Iterator[str]:
 
 def _battery() -> Iterator[str]:
     yield (
-        "`linkwright.testkit.DriverConformance` (`pip install 'linkwright[testkit]'`) holds a driver to all of this.\n\n"
+        "`linkwright.testkit.DriverConformance` (`pip install 'linkwright[testkit]'`) holds a driver to all this.\n\n"
         "| case | what it proves |\n| --- | --- |\n"
     )
     for base in DriverConformance.__bases__:
