@@ -289,13 +289,25 @@ def test_i_22_known_ipam_options_are_shown_and_unknown_refused(
 
 
 def test_i_18_one_subnet_in_two_spaces(dockerd: Dockerd, daemon: Daemon) -> None:
-    """With a space of its own, a subnet can be held twice, and a release in one leaves the other alone."""
-    create(dockerd, "one", "--subnet=10.2.0.0/24", "--internal")
-    blue = ("--ipam-opt", "linkwright.space=blue")
-    create(dockerd, "two", "--subnet=10.2.0.0/24", "--internal", *blue)
+    """With a space of its own, a subnet can be held twice, and a release in one leaves the other alone.
+
+    On networks that the host has no address on: of two bridges with one subnet it could reach only the first.
+    """
+    apart = ("--subnet=10.2.0.0/24", "--internal", "-o", "com.docker.network.bridge.gateway_mode_ipv4=isolated")
+    create(dockerd, "one", *apart)
+    create(dockerd, "two", *apart, "--ipam-opt", "linkwright.space=blue")
     dockerd.docker("network", "rm", "one")
-    create(dockerd, "one", "--subnet=10.2.0.0/24", "--internal")
+    create(dockerd, "one", *apart)
     assert subnets(dockerd, "one") == subnets(dockerd, "two")
+
+
+def test_i_18_two_bridges_of_the_host_cannot_have_one_subnet(dockerd: Dockerd, daemon: Daemon, window: Window) -> None:
+    """The second is refused with the name of the first, whatever address space it is in; nothing of it is left."""
+    first = create(dockerd, "one", "--subnet=10.2.0.0/24")
+    options = ("--driver=lw-bridge", "--ipam-driver=lw-ipam", "--ipam-opt=linkwright.space=blue")
+    said = refused(dockerd, "network", "create", *options, "--subnet=10.2.0.0/24", "two")
+    assert first[:12] in said
+    window.expect_refusal("NetworkDriver.CreateNetwork")
 
 
 @pytest.mark.netns

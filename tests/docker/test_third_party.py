@@ -5,6 +5,7 @@ The daemon is the one of a clean environment that has the core, the bridge drive
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.cleanroom import CleanRoom, Wheels
 from tests.docker.containers import create, refused, start
 from tests.docker.daemon import Daemon
 from tests.docker.leaks import difference, nothing_leaked, snapshot
+from tests.docker.until import until
 from tests.engines import ENGINES, Dockerd, Host, Outside, busybox
 
 #: Docker waits this long for a plugin that has no socket (moby, pkg/plugins: 15 s), and must not have to.
@@ -23,7 +25,7 @@ _EXAMPLE, _PACKAGE = "examples/driver-skeleton", "linkwright-ptp"
 
 
 @pytest.fixture(scope="module")
-def beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Dockerd, Daemon]]:
+def module_beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Dockerd, Daemon]]:
     """The newest engine, and a linkwright of a clean environment with whatever is installed there."""
     with Outside() as world, Host("third-party") as host:
         world.plug(host, 1)
@@ -33,9 +35,15 @@ def beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Dockerd, 
         daemon = Daemon(host, every=True, program=cleanroom.programs / "linkwright")
         daemon.start()
         yield dockerd, daemon
-        dockerd.clean()
         daemon.stop()
         dockerd.stop()
+
+
+@pytest.fixture
+def beside(module_beside: tuple[Dockerd, Daemon]) -> Iterator[tuple[Dockerd, Daemon]]:
+    """The same, with no containers and networks."""
+    yield module_beside
+    module_beside[0].clean()
 
 
 def loaded(daemon: Daemon) -> dict[str, str]:
@@ -103,3 +111,32 @@ def test_a_driver_comes_and_goes_as_a_package(
     dockerd.docker("rm", "-f", "first", "second", "third")
     dockerd.docker("network", "rm", "wires")
     nothing_leaked(clean, lambda: snapshot(dockerd.host))
+
+
+def test_addresses_come_from_somebody_elses_back_end(
+    beside: tuple[Dockerd, Daemon], cleanroom: CleanRoom, wheels: Wheels, tmp_path: Path
+) -> None:
+    """Installed and named, it chooses; what it does not give is refused in its words; what goes is free there."""
+    dockerd, daemon = beside
+    path = tmp_path / "addresses"
+    path.write_text("10.6.0.2 printer\n")
+    cleanroom.install(wheels.of("examples/ipam-skeleton"))
+    daemon.stop()
+    daemon.under = ("env", f"IPAM_FILE={path}", "IPAM_HOST=here")
+    daemon.start(options=("--ipam=file", "--period=1"))
+
+    create(dockerd, "shared", "--subnet=10.6.0.0/29")
+    assert start(dockerd, "one", "shared").addresses() == {"10.6.0.3/29"}
+    assert path.read_text() == "10.6.0.1 here:gateway\n10.6.0.2 printer\n10.6.0.3 here:endpoint\n"
+    assert "10.6.0.2 is printer's in" in refused(
+        dockerd, "run", "--network", "shared", "--ip", "10.6.0.2", "--name", "two", busybox.IMAGE
+    )
+    assert "add --subnet" in refused(dockerd, "network", "create", "-d", "lw-bridge", "--ipam-driver", "lw-ipam", "any")
+    daemon.restart()
+    dockerd.docker("rm", "-f", "one", "two")
+    dockerd.docker("network", "rm", "shared")
+    until(lambda: path.read_text() == "10.6.0.2 printer\n", "what was given back is free in the file")
+
+    daemon.stop()
+    daemon.under = ()
+    daemon.start(options=())
