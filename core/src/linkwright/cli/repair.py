@@ -35,7 +35,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[Block]:
         ("Collected", _collected(document)),
         ("Could not be repaired", _drifts(document["failed"])),
         ("Not repaired by itself", Table(("what",), [(text,) for text in document["reported"]])),
-        ("Left as it is, since its driver could not be asked", _frozen(document)),
+        ("Left as it is, since what it needs is not known", _frozen(document)),
     ):
         if table.rows:
             yield Title(title)

@@ -23,7 +23,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[Block]:
     for title, table in (
         ("Not well", _ill(document)),
         ("Drivers that were left out", _left_out(document)),
-        ("Networks left as they are, since their driver could not be asked", _frozen(document)),
+        ("Networks left as they are, since what they need is not known", _frozen(document)),
         ("Networks that Docker may have forgotten", _unconfirmed(document)),
         ("Lately", _recent(document)),
     ):
