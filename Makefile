@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 PACKAGES := core plugins/bridge plugins/macvlan plugins/vxlan
 SOURCES := core/src plugins/bridge/src plugins/macvlan/src plugins/vxlan/src
-CHECKED := core plugins tests bench
+CHECKED := core plugins tests bench examples
 TOOLS := iptables nftables iproute2 busybox-static conntrack
 
 .PHONY: help demo test test-long check bench golden tools engines clean venv

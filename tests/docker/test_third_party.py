@@ -43,7 +43,9 @@ def module_beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Do
 def beside(module_beside: tuple[Dockerd, Daemon]) -> Iterator[tuple[Dockerd, Daemon]]:
     """The same, with no containers and networks."""
     yield module_beside
-    module_beside[0].clean()
+    dockerd, _ = module_beside
+    dockerd.clean()
+    until(lambda: "lwx" not in dockerd.host.run(["ip", "-o", "link"]).stdout, "links on their way out are gone")
 
 
 def loaded(daemon: Daemon) -> dict[str, str]:

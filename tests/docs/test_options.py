@@ -1,5 +1,7 @@
 """Options in the manual and options in the code: the two sets are equal, for each of our packages of drivers."""
 
+import ast
+import re
 from pathlib import Path
 
 import importlib_metadata
@@ -41,6 +43,15 @@ def test_s_08_the_options_of_a_readme_are_those_that_the_code_accepts(package: s
 
 def test_s_08_the_options_of_pools_are_told_too() -> None:
     """``--ipam-opt``: each that the ledger understands is in the manual, and the manual names no other."""
-    page = (ROOT / "docs/explanation/addresses.md").read_text()
-    named = {word.partition("=")[0] for word in page.replace("`", " ").split() if word.startswith("linkwright.")}
-    assert named == set(OPTIONS)
+    page = (ROOT / "docs/reference/ipam.md").read_text()
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert rows == OPTIONS
+
+
+def test_the_contract_of_back_ends_shown_is_the_contract() -> None:
+    """docs/reference/ipam.md shows its methods with the arguments that they have."""
+    shown = (ROOT / "docs/reference/ipam.md").read_text()
+    source = ast.parse((ROOT / "core/src/linkwright/ipam/backend.py").read_text())
+    backend = next(node for node in source.body if isinstance(node, ast.ClassDef) and node.name == "Backend")
+    for method in [node for node in backend.body if isinstance(node, ast.FunctionDef)]:
+        assert f"def {method.name}({ast.unparse(method.args)}) -> {ast.unparse(method.returns or method)}:" in shown

@@ -36,6 +36,7 @@ EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
     "docker_bridges": ("docker1, br0", '["docker1", "br0"]', ("docker1", "br0")),
     "period": ("5", "5", 5),
     "instance": ("blue-2", '"blue-2"', "blue-2"),
+    "ipam": ("netbox", '"netbox"', "netbox"),
     "default_pools": (
         "10.0.0.0/16:24,fd00:1::/48:64",
         '[{ base = "10.0.0.0/16", size = 24 }, { base = "fd00:1::/48", size = 64 }]',

@@ -175,6 +175,7 @@ async def test_o_01_every_series_has_help_and_a_line_in_the_manual() -> None:
     """What is served is what the table declares, kind and labels included, and the page is made from the table."""
     sources = Sources(
         parents=lambda: [("eth0", True)],
+        drivers=lambda: [("bridge", "linkwright-bridge", "0.1.0")],
         networks=lambda: [NET],
         endpoints=lambda: [endpoint(1)],
         ipam=lambda: ipam(_ledger_with_a_pool()),

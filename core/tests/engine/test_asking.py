@@ -73,8 +73,8 @@ async def test_a_driver_that_overruns_twice_is_suspended_and_told(autojump_clock
         texts.append(str(refused.value))
 
     assert times == [pytest.approx(5), pytest.approx(5), 0]
-    assert texts[0] == texts[1] == "driver paper did not answer within 5 s"
-    assert "suspended" in texts[2]
+    assert texts[0] == texts[1] == "driver paper of linkwright-paper 1.2 did not answer within 5 s"
+    assert texts[2].startswith("driver paper of linkwright-paper 1.2 is suspended: ")
     assert asking.suspended("paper")
     assert told == [DriverOverrun("paper"), DriverOverrun("paper")]
 

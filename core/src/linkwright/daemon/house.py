@@ -9,7 +9,7 @@ import structlog
 import trio
 from attrs import frozen
 
-from linkwright.daemon import discovery, http, logs
+from linkwright.daemon import backends, discovery, http, logs
 from linkwright.daemon.admin import Admin, Insides, Recent
 from linkwright.daemon.admin import refusal as admin_refusal
 from linkwright.daemon.config import Config
@@ -68,6 +68,7 @@ async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str
     found = discovery.find(config.drivers, strict=config.strict)
     for fault in found.faults:
         _log.error("a driver is left out", reason=str(fault))
+    backend = backends.find(config.ipam)
     known = known_of(config, found)
     metrics, health, recent = Metrics(known), Health(*known.checks), Recent(time.time)
     observer = logs.to_all(metrics, recent, logs.Sparing(logs.log_observation, time.monotonic))
@@ -89,6 +90,7 @@ async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str
         store=store,
         contents=contents,
         observer=observer,
+        backend=backend,
     )
     parts.engine.state.lost |= lost
     witness = Witness(config.docker_witness, parts.engine, parts.holdings.release) if config.docker_witness else None

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
+from linkwright.daemon.backends import Backed, Installed
 from linkwright.daemon.calls import Listener
 from linkwright.daemon.claimed import Claimed
 from linkwright.daemon.config import Config
@@ -26,6 +27,7 @@ from linkwright.engine.ports import HostPorts, Kernel
 from linkwright.engine.registry import RESERVED, is_name
 from linkwright.ipam.actor import Actor
 from linkwright.ipam.automatic import docker_defaults
+from linkwright.ipam.backend import Builtin
 from linkwright.ipam.ledger import Ledger
 from linkwright.model import Prefix
 from linkwright.store import Contents, Store
@@ -57,6 +59,7 @@ def join_parts(
     timer: Callable[[], float] = time.perf_counter,
     nameservers: Nameservers = nameservers,
     somewhere: Somewhere | None = None,
+    backend: Installed | None = None,
 ) -> Parts:
     """Make engine and IPAM over *kernel*, *host_ports* and *store* and load *contents* into them."""
 
@@ -65,7 +68,11 @@ def join_parts(
         return (*await kernel.host_routes(), *await nameservers())
 
     ledger = Ledger(config.default_pools or docker_defaults(host_seed()))
-    ipam = Actor(ledger, commit=store.commit, routes=taken, clock=clock)
+    ipam = (
+        Actor(ledger, commit=store.commit, routes=taken, clock=clock)
+        if backend is None or isinstance(backend.backend, Builtin)
+        else Backed(ledger, installed=backend, commit=store.commit, routes=taken, clock=clock)
+    )
     ipam.load((*contents.pools, *contents.leases))
     holdings = Holdings(ledger, ipam)
     engine = Engine(

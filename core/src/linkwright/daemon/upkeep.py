@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 import structlog
 import trio
 
+from linkwright.daemon.backends import Backed
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
 from linkwright.errors import LinkwrightError
@@ -35,6 +36,7 @@ async def upkeep(
         await ipam.observe(frozenset(await live()) | joined)
 
     looks = {"addresses": observe} | ({"witness": witness.look} if witness is not None else {})
+    looks |= {"IPAM back-end": ipam.settle} if isinstance(ipam, Backed) else {}
     failing = dict.fromkeys(looks, "")
     while True:
         await trio.sleep(period)

@@ -240,7 +240,8 @@ class Asking:
     async def _ask(self, name: str, question: Callable[[], T]) -> T:
         if self.suspended(name):
             raise Unavailable(
-                f"driver {name} is suspended: it did not answer in time twice; restart linkwright to try again"
+                f"driver {name} of {self.named(name).origin} is suspended: it did not answer in time twice; restart "
+                "linkwright to try again"
             )
         with trio.move_on_after(self._deadline):
             try:
@@ -251,7 +252,7 @@ class Asking:
                 raise self._raised(name, error) from error
         self._overruns[name] += 1
         self._observer(DriverOverrun(name))
-        raise Unavailable(f"driver {name} did not answer within {self._deadline:g} s")
+        raise Unavailable(f"driver {name} of {self.named(name).origin} did not answer within {self._deadline:g} s")
 
     def _checked(self, name: str, check: Callable[[Any], A], answer: object) -> A:
         try:

@@ -10,12 +10,13 @@ pytest.register_assert_rewrite("linkwright.testkit.battery")
 
 # what is to be rewritten is imported after saying so
 from linkwright.testkit.battery import DriverConformance  # noqa: E402 - as said, and below
+from linkwright.testkit.battery.backend import BackendConformance  # noqa: E402
 from linkwright.testkit.battery.docker import DockerEngine, docker_engine  # noqa: E402
 from linkwright.testkit.battery.kernel import KernelLevel  # noqa: E402
 from linkwright.testkit.example import Example  # noqa: E402
 from linkwright.testkit.needed import needs, skip_without  # noqa: E402
 
-__all__ = ["DockerEngine", "DriverConformance", "Example", "docker_engine", "needs"]
+__all__ = ["BackendConformance", "DockerEngine", "DriverConformance", "Example", "docker_engine", "needs"]
 
 _MARKERS = (
     "netns: needs network namespaces (root, or user namespaces)",

@@ -166,6 +166,12 @@ def _instance(text: str) -> str:
     return text
 
 
+def _backend(text: str) -> str:
+    if not _DRIVER.fullmatch(text):
+        raise ValueError("write the name of an IPAM back-end, like builtin")
+    return text
+
+
 def _pools(text: str) -> tuple[DefaultPool, ...]:
     pairs = [one.strip().rpartition(":") for one in text.split(",")]
     return _without_overlaps([_pool(base, size) for base, _, size in pairs])
@@ -229,6 +235,7 @@ LINKS: Form[tuple[str, ...]] = Form("NAME,…", _links, _list_of_links, ",".join
 LISTEN = text_form("ADDRESS:PORT", _listen, lambda value: str(value) if value else "off")
 UNIX_SOCKET = text_form("unix://PATH", _unix_socket, lambda value: f"unix://{value}" if value else "off")
 INSTANCE = text_form("NAME", _instance)
+BACKEND = text_form("NAME", _backend)
 POOLS: Form[tuple[DefaultPool, ...]] = Form("BASE:SIZE,…", _pools, _tables_of_pools, _shown_pools)
 SECONDS: Form[int] = Form("SECONDS", _seconds, _seconds)
 MARK: Form[int] = Form("BIT", _mark, _number_or_text, hex)

@@ -135,6 +135,11 @@ class Config:
         "default",
         "keeps several daemons of one host apart: part of firewall tables, marks on links, and locks",
     )
+    ipam: str = _setting(
+        forms.BACKEND,
+        "builtin",
+        "who chooses subnets and addresses: `builtin`, or an IPAM back-end that is installed as a package of its own",
+    )
     default_pools: tuple[DefaultPool, ...] = _setting(
         forms.POOLS,
         (),

@@ -58,6 +58,7 @@ class Facts:
     networks: Sequence[StoredNetwork] = ()
     endpoints: Sequence[Endpoint] = ()
     frozen: Sequence[str] = ()  # ids of networks whose driver could not be asked
+    drivers: Sequence[tuple[str, str, str]] = ()  # those that are loaded, with distribution and version
     suspended: Sequence[str] = ()  # drivers that overran too often
     lost: Sequence[PortBinding] = ()  # published ports that another process has
     drops: Sequence[tuple[str, int]] = ()  # packets that the firewall dropped, by reason
@@ -83,6 +84,7 @@ class Sources:
     networks: Callable[[], Iterable[StoredNetwork]] = tuple
     endpoints: Callable[[], Iterable[Endpoint]] = tuple
     frozen: Callable[[], Iterable[str]] = tuple
+    drivers: Callable[[], Iterable[tuple[str, str, str]]] = tuple
     suspended: Callable[[], Iterable[str]] = tuple
     lost: Callable[[], Iterable[PortBinding]] = tuple
     drops: Callable[[], Iterable[tuple[str, int]]] = tuple
@@ -116,5 +118,5 @@ class Sources:
 _WHOLE = frozenset({"ipam", "store", "kernel", "checks"})
 
 #: The sources that are asked on the loop, and all of them.
-ASKED = ("networks", "endpoints", "frozen", "suspended", "lost", "drops", "parents", *sorted(_WHOLE))
+ASKED = ("networks", "endpoints", "frozen", "drivers", "suspended", "lost", "drops", "parents", *sorted(_WHOLE))
 NAMES = (*ASKED, "traffic")

@@ -110,6 +110,8 @@ CHECK: Final = Label("check", "the check, as `/readyz` calls it")
 SOURCE: Final = Label("source", "what could not be read", NAMES)
 VERSION: Final = Label("version", "linkwright's version")
 PYTHON: Final = Label("python", "the interpreter's version")
+DISTRIBUTION: Final = Label("distribution", "the package that the driver came in: `linkwright-bridge`")
+DRIVER_VERSION: Final = Label("version", "that package's version")
 ENDPOINT: Final = Label("endpoint", "the endpoint's id, as `docker inspect` shows it")
 
 

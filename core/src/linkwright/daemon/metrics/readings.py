@@ -89,6 +89,11 @@ def parents(facts: Facts) -> Iterator[Sample]:
     return (((printable(name),), float(is_up)) for name, is_up in facts.parents)
 
 
+def drivers(facts: Facts) -> Iterator[Sample]:
+    """Yield where each driver came from."""
+    return (((name, printable(distribution), printable(version)), 1.0) for name, distribution, version in facts.drivers)
+
+
 def suspended(facts: Facts) -> Iterator[Sample]:
     """Yield the drivers that are suspended."""
     return (((driver,), 1.0) for driver in facts.suspended)

@@ -45,6 +45,7 @@ def sources_of(
         lost=engine.publishing.lost,
         drops=lambda: drops().items(),
         parents=lambda: tuple(engine.parents.up.items()),
+        drivers=lambda: ((one.name, one.origin.distribution, one.origin.version) for one in asking.registered),
         suspended=lambda: (driver.name for driver in asking.registered if asking.suspended(driver.name)),
         ipam=ipam,
         store=store,

@@ -111,6 +111,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("linkwright_collected_total", _C,
         "Networks and endpoints that were removed because Docker had forgotten them, and published ports closed.",
         (of.WHAT,)),
+    Row("linkwright_driver_info", _G, "Which package a driver came in, for joining; always 1.",
+        (of.DRIVER, of.DISTRIBUTION, of.DRIVER_VERSION), readings.drivers),
     Row("linkwright_driver_overruns_total", _C, "Times that a driver did not answer before its deadline.",
         (of.DRIVER,)),
     Row("linkwright_driver_suspended", _G, "1 if the driver overran too often and is asked no more, else 0.",

@@ -1,7 +1,8 @@
 """The battery of cases that every driver has to pass: ``class TestMine(DriverConformance)`` runs it.
 
-A level is a module: ``load``, ``wishes``, ``talk``, ``kernel``, ``docker``. What they have in common, and the one way
-to opt out of a case, is ``level``. Cases are methods, so that a report names what is wrong; each says what it proves.
+A level is a module: ``load``, ``wishes``, ``talk``, ``kernel``, ``docker``. What they have in common is ``level``.
+Cases are methods, so that a report names what is wrong; each says what it proves. How one opts out of a case is
+``opting_out``; ``backend`` is the battery of IPAM back-ends.
 """
 
 from linkwright.testkit.battery.docker import DockerLevel

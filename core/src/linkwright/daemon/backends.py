@@ -1,0 +1,229 @@
+"""IPAM back-ends: found by entry points of the group ``linkwright.ipam``, and asked beside our own ledger.
+
+What a back-end does wrong harms the call that asked it: it runs in a thread with a deadline, and its answers are
+checked. What was reserved there and not stored here is free again with the next ``settle``.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import Any, Final, TypeVar
+
+import importlib_metadata
+import trio
+from attrs import field, frozen
+
+from linkwright import __version__
+from linkwright.engine.registry import Origin
+from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
+from linkwright.ipam import Ledger
+from linkwright.ipam.actor import Actor
+from linkwright.ipam.asking import is_automatic
+from linkwright.ipam.backend import API, AddressAsked, Backend, Builtin, Held, PoolAsked
+from linkwright.model import Lease, LeaseKind, LeaseState, Pool, Prefix
+from linkwright.model.address import Address, Interface
+from linkwright.model.change import Commit
+
+GROUP: Final = "linkwright.ipam"
+
+#: Seconds that one answer may take: less than the deadline of the call that needs it (``wire.routes``).
+DEADLINE: Final = 4.0
+
+T = TypeVar("T")
+
+Somewhere = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+@frozen
+class Installed:
+    """A back-end that passed the checks, and the distribution that it came in."""
+
+    backend: Backend
+    origin: Origin = field(factory=Origin)
+
+    def __str__(self) -> str:
+        return f"IPAM back-end {self.backend.name} of {self.origin}"
+
+
+def find(name: str) -> Installed:
+    """Load the back-end called *name*. Refused if there is none; DriverFault if it cannot be used."""
+    if name == Builtin.name:
+        return Installed(Builtin(), Origin("linkwright", __version__))
+    entries = list(importlib_metadata.entry_points(group=GROUP))
+    found = [entry for entry in entries if entry.name == name]
+    if not found:
+        there = ", ".join(sorted({entry.name for entry in entries} | {Builtin.name}))
+        raise Refused(
+            f"no IPAM back-end {name!r} is installed (there are: {there}); pip install linkwright-ipam-{name}"
+        )
+    origins = [Origin(entry.dist.name, entry.dist.version) if entry.dist else Origin() for entry in found]
+    if len(found) > 1:
+        raise DriverFault(
+            f"IPAM back-end {name!r} is offered by {' and '.join(map(str, origins))}; uninstall the others"
+        )
+    try:
+        candidate = found[0].load()
+    except (Exception, SystemExit) as error:
+        raise DriverFault(
+            f"IPAM back-end {name!r} of {origins[0]} is not loaded: importing {found[0].value} raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return register(name, candidate, origins[0])
+
+
+def register(name: str, candidate: object, origin: Origin) -> Installed:
+    """Check *candidate* and make the back-end; DriverFault names the broken rule, Refused is the back-end's own."""
+    if broken := next((rule for rule, holds in _RULES.items() if not holds(name, candidate)), None):
+        raise DriverFault(f"IPAM back-end {name!r} of {origin} is not loaded: {broken}")
+    try:
+        return Installed(candidate(), origin)  # type: ignore[operator]
+    except LinkwrightError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DriverFault(f"IPAM back-end {name!r} of {origin} is not loaded: it cannot be made: {error}") from error
+
+
+_RULES: Final[Mapping[str, Callable[[str, Any], bool]]] = {
+    "it is no subclass of linkwright.ipam.backend.Backend": lambda _, c: inspect.isclass(c) and issubclass(c, Backend),
+    f"its contract version (api) is not {API}": lambda _, c: c.api == API,
+    "its name is not its entry point's": lambda name, c: getattr(c, "name", None) == name,
+    "it leaves methods of the contract undefined": lambda _, c: not inspect.isabstract(c),
+}
+
+
+async def _in_thread(question: Callable[[], Any]) -> Any:
+    return await trio.to_thread.run_sync(question, abandon_on_cancel=True)
+
+
+class Backed(Actor):
+    """The owner of the ledger, with *installed* asked for whatever is new. One question at a time.
+
+    So a reservation that is not stored yet cannot be settled away; and a back-end need not be safe for threads, except
+    from its own answer that came too late.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        installed: Installed,
+        commit: Commit,
+        routes: Callable[[], Awaitable[Sequence[Prefix]]],
+        clock: Callable[[], float],
+        somewhere: Somewhere = _in_thread,
+    ) -> None:
+        super().__init__(ledger, commit=commit, routes=routes, clock=clock)
+        self._installed = installed
+        self._somewhere = somewhere
+        self._turn = trio.Lock()
+
+    async def request_pool(
+        self,
+        *,
+        space: str,
+        version: int,
+        subnet: Prefix | Interface | None = None,
+        size: int | None = None,
+        subrange: Prefix | Interface | None = None,
+        options: Mapping[str, str] | None = None,
+        listener: str = "",
+    ) -> Pool:
+        """Have the back-end choose or confirm the subnet, unless it is one that we hold: then it has."""
+        backend = self._installed.backend
+        prefix = f"{backend.name}."
+        own = {key: value for key, value in (options or {}).items() if key.startswith(prefix)}
+        rest = {key: value for key, value in (options or {}).items() if key not in own}
+        wanted, inner = _prefix(subnet), _prefix(subrange)
+        if wanted is not None and is_automatic(wanted):
+            size, wanted = wanted.prefixlen, None
+        if wanted is None or not any((pool.space, pool.subnet) == (space, wanted) for pool in self._ledger.pools()):
+            async with self._turn:
+                taken = (*await self._routes(), *(pool.subnet for pool in self._ledger.pools()))
+                asked = PoolAsked(version, wanted, size, inner, own, taken)
+                chosen = await self._question(lambda: backend.pool(asked))
+                if chosen is not None:
+                    self._check_pool(chosen, asked)
+                    wanted, size = chosen, None
+                return await super().request_pool(
+                    space=space,
+                    version=version,
+                    subnet=wanted,
+                    size=size,
+                    subrange=inner,
+                    options=rest,
+                    listener=listener,
+                )
+        return await super().request_pool(
+            space=space, version=version, subnet=wanted, subrange=inner, options=rest, listener=listener
+        )
+
+    async def request_address(
+        self,
+        pool_id: str,
+        *,
+        address: Address | None = None,
+        kind: LeaseKind = LeaseKind.ENDPOINT,
+        owner: str = "",
+        mac: str = "",
+        listener: str = "",
+    ) -> Interface:
+        """Have the back-end reserve the address, unless it is one that we hold: then Docker replays, or is mistaken."""
+        pool = next((pool for pool in self._ledger.pools() if pool.id == pool_id), None)
+        if pool is None or (address is not None and address in self._held(pool)):
+            return await super().request_address(
+                pool_id, address=address, kind=kind, owner=owner, mac=mac, listener=listener
+            )
+        async with self._turn:
+            asked = AddressAsked(pool.subnet, address, pool.range, kind, owner, mac)
+            chosen = await self._question(lambda: self._installed.backend.address(asked))
+            if chosen is not None:
+                self._check_address(chosen, asked)
+            return await super().request_address(
+                pool_id,
+                address=address if chosen is None else chosen,
+                kind=kind,
+                owner=owner,
+                mac=mac,
+                listener=listener,
+            )
+
+    async def settle(self) -> None:
+        """Tell the back-end all that is held. LinkwrightError if it could not be told: it will be, the next time."""
+        async with self._turn:
+            held = tuple(Held(pool.subnet, self._held(pool)) for pool in self._ledger.pools())
+            await self._question(lambda: self._installed.backend.settle(held))
+
+    def _held(self, pool: Pool) -> frozenset[Address]:
+        free = LeaseState.REMEMBERED
+        leases = (one for one in self._ledger.records() if isinstance(one, Lease) and one.pool == pool.id)
+        return frozenset(lease.address for lease in leases if lease.state is not free)
+
+    async def _question(self, question: Callable[[], T]) -> T:
+        with trio.move_on_after(DEADLINE):
+            try:
+                answer: T = await self._somewhere(question)
+            except LinkwrightError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise self._fault(f"it raised {type(error).__name__}: {error}") from error
+            return answer
+        raise Unavailable(f"{self._installed} did not answer within {DEADLINE:g} s; try again when it does")
+
+    def _check_pool(self, chosen: object, asked: PoolAsked) -> None:
+        if type(chosen) not in {IPv4Network, IPv6Network} or getattr(chosen, "version", 0) != asked.version:
+            raise self._fault(f"asked for an IPv{asked.version} pool it answered {chosen!r}")
+        if asked.subnet is not None and chosen != asked.subnet:
+            raise self._fault(f"asked for {asked.subnet} it answered {chosen}")
+
+    def _check_address(self, chosen: object, asked: AddressAsked) -> None:
+        if type(chosen) not in {IPv4Address, IPv6Address} or chosen not in asked.pool:
+            raise self._fault(f"asked for an address of {asked.pool} it answered {chosen!r}")
+        if asked.address is not None and chosen != asked.address:
+            raise self._fault(f"asked for {asked.address} it answered {chosen}")
+
+    def _fault(self, text: str) -> DriverFault:
+        return DriverFault(f"{self._installed} broke its contract: {text}")
+
+
+def _prefix(subnet: Prefix | Interface | None) -> Prefix | None:
+    return subnet.network if isinstance(subnet, IPv4Interface | IPv6Interface) else subnet
