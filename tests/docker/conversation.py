@@ -33,7 +33,7 @@ _SOCKETS = {
 }
 
 #: Options that only the recorder knew; ours refuses what it does not know. And a bridge's name, which has to be ours.
-_RECORDERS_OWN = frozenset({"foo", "k", "key", "o", "z", "com.docker.network.bridge.name"})
+_RECORDERS_OWN = frozenset({"foo", "k", "key", "o", "z", "com.example.k", "com.docker.network.bridge.name"})
 
 _BUILT_IN_SPACES = frozenset({"LocalDefault", "GlobalDefault", "null"})
 _OUR_SPACE = "linkwright-local"
