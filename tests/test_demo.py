@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -69,8 +70,9 @@ def assert_all_was_shown(done: subprocess.CompletedProcess[str]) -> None:
 
 def test_every_driver_of_this_repository_has_a_scene() -> None:
     """A new driver is shown in the demo, or the demo is not of "each installed driver"."""
-    plugins = Path(__file__).parents[1] / "plugins"
-    assert sorted(SCENES) == sorted(path.parent.name for path in plugins.glob("*/pyproject.toml"))
+    packages = (Path(__file__).parents[1] / "plugins").glob("*/pyproject.toml")
+    projects = [tomllib.loads(path.read_text())["project"] for path in packages]
+    assert sorted(SCENES) == sorted(name for one in projects for name in one["entry-points"]["linkwright.drivers"])
 
 
 @pytest.mark.netns
