@@ -1,6 +1,7 @@
 """Published ports in the fixed tables: who reaches them, under which address, and what is never led to a container."""
 
 import socket
+from ipaddress import ip_address
 
 import pytest
 from core.tests.kernel.laboratory import SECOND, Fate, Laboratory, address, creates, deletes, host_address
@@ -35,6 +36,11 @@ def laboratory(laboratory: Laboratory) -> Laboratory:
     return laboratory
 
 
+def led(laboratory: Laboratory, sender: str, by: str, to: str = "a", *, protocol: str = "udp", port: int = 8080) -> str:
+    """Send to *port* of the host's address *by*, until *to* has answered at its port 80; the source that it saw."""
+    return laboratory.arrives(sender, to, ip_address(by).version, protocol=protocol, by=by, port=port, at=80)
+
+
 # --- who reaches it ------------------------------------------------------------------------------------------
 
 
@@ -46,7 +52,7 @@ async def test_b_09_outside_reaches_a_published_port_as_itself(
     """Row 3: at any address of the host, and the container sees who it is."""
     await firewall.apply(creates(everywhere("a", version, protocol)))
     for by in (host_address("up0", version), SECOND[0 if version == 4 else 1], host_address("lw1", version)):
-        seen = laboratory.arrives("outside", "a", version, protocol=protocol, by=by, port=8080, at=80)
+        seen = led(laboratory, "outside", by, protocol=protocol)
         assert seen == address("outside", version)
 
 
@@ -61,7 +67,7 @@ async def test_b_12_a_container_reaches_itself_and_its_sibling(
     await firewall.apply(creates(everywhere("a", version, protocol)))
     for by in (host_address("up0", version), host_address("lw0", version)):
         for sender in ("a", "b"):
-            seen = laboratory.arrives(sender, "a", version, protocol=protocol, by=by, port=8080, at=80)
+            seen = led(laboratory, sender, by, protocol=protocol)
             assert seen == host_address("lw0", version)
 
 
@@ -75,7 +81,7 @@ async def test_b_13_another_network_reaches_a_published_port(
     laboratory.set_calls(calls)
     await firewall.apply(creates(everywhere("a", version, protocol)))
     for by in (host_address("up0", version), host_address("lw1", version), host_address("lw0", version)):
-        seen = laboratory.arrives("other", "a", version, protocol=protocol, by=by, port=8080, at=80)
+        seen = led(laboratory, "other", by, protocol=protocol)
         assert seen == address("other", version)
     assert laboratory.is_dropped("other", "a", version, protocol=protocol, port=80)
 
@@ -88,7 +94,7 @@ async def test_b_09_the_host_reaches_a_published_port(
     """Row 12: at its own addresses, and at 127.0.0.1; the container sees its gateway."""
     await firewall.apply(creates(everywhere("a", version, protocol)))
     for by in (host_address("up0", version), host_address("lw0", version), *(["127.0.0.1"] if version == 4 else [])):
-        seen = laboratory.arrives("host", "a", version, protocol=protocol, by=by, port=8080, at=80)
+        seen = led(laboratory, "host", by, protocol=protocol)
         assert seen == host_address("lw0", version)
 
 
@@ -124,7 +130,7 @@ async def test_without_talk_inside_a_published_port_is_still_reached(
     laboratory.set_calls(calls)
     await firewall.apply([*deletes(Element("siblings", ("lw0", "lw0"))), *creates(everywhere("a", version, protocol))])
     by = host_address("lw0", version)
-    assert laboratory.arrives("b", "a", version, protocol=protocol, by=by, port=8080, at=80)
+    assert led(laboratory, "b", by, protocol=protocol)
 
 
 @BOTH
@@ -141,8 +147,8 @@ async def test_docker_and_we_reach_each_others_published_ports(
     )
     await firewall.apply(creates(everywhere("a", version)))
     by = host_address("up0", version)
-    assert laboratory.arrives("docker", "a", version, by=by, port=8080, at=80) == address("docker", version)
-    assert laboratory.arrives("a", "docker", version, by=by, port=9090, at=80)
+    assert led(laboratory, "docker", by) == address("docker", version)
+    assert led(laboratory, "a", by, "docker", port=9090)
     assert laboratory.is_dropped("a", "docker", version, port=80)
     assert laboratory.is_dropped("docker", "a", version, port=80)
 
@@ -158,11 +164,11 @@ async def test_b_10_a_port_of_one_address_is_not_published_at_another(
     """Row 17: what comes to the host's other addresses is the host's own; another may be published there."""
     first, second = host_address("up0", version), SECOND[0 if version == 4 else 1]
     await firewall.apply(creates(somewhere(first, "a", version, protocol)))
-    assert laboratory.arrives("outside", "a", version, protocol=protocol, by=first, port=8080, at=80)
+    assert led(laboratory, "outside", first, protocol=protocol)
     assert laboratory.fate("outside", second, protocol=protocol, port=8080) is Fate.DELIVERED
     assert laboratory.fate("outside", first, protocol=protocol, port=8081) is Fate.DELIVERED
     await firewall.apply(creates(somewhere(second, "other", version, protocol)))
-    seen = laboratory.arrives("outside", "other", version, protocol=protocol, by=second, port=8080, at=80)
+    seen = led(laboratory, "outside", second, "other", protocol=protocol)
     assert seen == address("outside", version)
 
 
@@ -173,8 +179,8 @@ async def test_a_port_of_one_address_stands_before_that_of_all(
     """Where both are there, the one that names the address decides."""
     first, second = host_address("up0", version), SECOND[0 if version == 4 else 1]
     await firewall.apply(creates(everywhere("a", version), somewhere(second, "other", version)))
-    assert laboratory.arrives("outside", "a", version, by=first, port=8080, at=80)
-    assert laboratory.arrives("outside", "other", version, by=second, port=8080, at=80)
+    assert led(laboratory, "outside", first)
+    assert led(laboratory, "outside", second, "other")
 
 
 @EACH
@@ -218,7 +224,7 @@ async def test_b_14_a_neighbour_does_not_reach_what_is_published_on_loopback(
         for port, machine in ((8080, "a"), (8081, "b")):
             fate = laboratory.fate("outside", "127.0.0.1", protocol=protocol, port=port)
             assert fate is (Fate.DELIVERED if uplink == "1" else Fate.DROPPED)
-            seen = laboratory.arrives("host", machine, 4, protocol=protocol, by="127.0.0.1", port=port, at=80)
+            seen = led(laboratory, "host", "127.0.0.1", machine, protocol=protocol, port=port)
             assert seen == host_address("lw0", 4)
     finally:
         outside.run("ip", "rule", "add", "pref", "0", "lookup", "local")
@@ -299,7 +305,7 @@ async def test_what_is_published_no_more_is_the_hosts_again(
     """Row 19: a new connection is not led to the container once the element is gone."""
     port, by = everywhere("a", version, protocol), host_address("up0", version)
     await firewall.apply(creates(port))
-    assert laboratory.arrives("outside", "a", version, protocol=protocol, by=by, port=8080, at=80)
+    assert led(laboratory, "outside", by, protocol=protocol)
     await firewall.apply(deletes(port))
     assert laboratory.fate("outside", by, protocol=protocol, port=8080) is Fate.DELIVERED
 
@@ -314,5 +320,5 @@ async def test_a_container_publishes_in_two_networks(
     ports = [everywhere("other", version, protocol), *(everywhere("a", version, one) for one in others)]
     await firewall.apply(creates(*ports, everywhere("a", version, protocol, 8081)))
     by = host_address("up0", version)
-    assert laboratory.arrives("outside", "other", version, protocol=protocol, by=by, port=8080, at=80)
-    assert laboratory.arrives("outside", "a", version, protocol=protocol, by=by, port=8081, at=80)
+    assert led(laboratory, "outside", by, "other", protocol=protocol)
+    assert led(laboratory, "outside", by, protocol=protocol, port=8081)

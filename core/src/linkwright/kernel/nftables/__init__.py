@@ -2,7 +2,7 @@
 
 ``table``, ``statements``, ``selectors``, ``text``  what a table is made of, as values with nft(8)'s own texts
 ``datatypes``              text of an element to bytes and back, by a table of types
-``messages``, ``expressions``, ``attributes``, ``numbers``  those values as netlink messages
+``messages``, ``expressions``, ``nfnetlink``, ``numbers``  those values as netlink messages
 ``transport``              one blocking socket: transactions and dumps
 ``installed``              what is there, and whether it is right
 ``changes``, ``keeper``    steps of a plan as transactions, over all tables at once

@@ -7,7 +7,7 @@ Source: nftables, include/datatype.h (numbers, lengths, byte order); linux/netfi
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Literal
 
@@ -32,7 +32,6 @@ class DataType:
     byteorder: int
     encode: Callable[[str], bytes]
     decode: Callable[[bytes], str]
-    ordered: bool = True  # whether a range of it means anything
     quoted: bool = False  # whether nft(8) prints it in quotes
 
 
@@ -55,7 +54,9 @@ def _named(
 def _string(part: str) -> bytes:
     data = part.encode()
     if not 0 < len(data) < _INTERFACE:
-        raise ValueError(f"{part!r} has not 1 to {_INTERFACE - 1} bytes")
+        raise ValueError(f"it has not 1 to {_INTERFACE - 1} bytes")
+    if part == "*":
+        raise ValueError("to nft(8) that is whatever is not named")
     return data.ljust(_INTERFACE, b"\0")
 
 
@@ -68,20 +69,20 @@ _PROTOCOLS = MappingProxyType({"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, 
 
 TYPES: Mapping[str, DataType] = MappingProxyType(
     {
-        "nf_proto": DataType(2, 1, _HOST, *_named({"ipv4": 2, "ipv6": 10}, 1), ordered=False),
+        "nf_proto": DataType(2, 1, _HOST, *_named({"ipv4": 2, "ipv6": 10}, 1)),
         "ipv4_addr": DataType(7, 4, _BIG, lambda part: IPv4Address(part).packed, lambda data: str(IPv4Address(data))),
         "ipv6_addr": DataType(8, 16, _BIG, lambda part: IPv6Address(part).packed, lambda data: str(IPv6Address(data))),
         "ether_addr": DataType(9, 6, _BIG, lambda part: Mac.parse(part).octets, lambda data: str(Mac(data))),
-        "inet_proto": DataType(12, 1, _BIG, *_named(_PROTOCOLS, 1), ordered=False),
+        "inet_proto": DataType(12, 1, _BIG, *_named(_PROTOCOLS, 1)),
         "inet_service": DataType(13, 2, _BIG, *_named({}, 2)),
-        "ifname": DataType(41, _INTERFACE, _HOST, _string, _to_string, ordered=False, quoted=True),
+        "ifname": DataType(41, _INTERFACE, _HOST, _string, _to_string, quoted=True),
         # What follows is compared in rules and no set is made of it. Names are those that our rules use.
         "integer": DataType(4, 1, _BIG, *_named({}, 1)),  # as long as what it is compared with; here always an octet
-        "ether_type": DataType(10, 2, _BIG, *_named({"ip": 0x0800, "arp": 0x0806, "ip6": 0x86DD}, 2), ordered=False),
-        "icmp_type": DataType(14, 1, _BIG, *_named({"echo-request": 8}, 1), ordered=False),
-        "icmpv6_type": DataType(29, 1, _BIG, *_named({"echo-request": 128}, 1), ordered=False),
-        "iface_index": DataType(20, 4, _HOST, *_named({}, 4, sys.byteorder), ordered=False),
-        "fib_addrtype": DataType(38, 4, _HOST, *_named({"local": 2}, 4, sys.byteorder), ordered=False),
+        "ether_type": DataType(10, 2, _BIG, *_named({"ip": 0x0800, "arp": 0x0806, "ip6": 0x86DD}, 2)),
+        "icmp_type": DataType(14, 1, _BIG, *_named({"echo-request": 8}, 1)),
+        "icmpv6_type": DataType(29, 1, _BIG, *_named({"echo-request": 128}, 1)),
+        "iface_index": DataType(20, 4, _HOST, *_named({}, 4, sys.byteorder)),
+        "fib_addrtype": DataType(38, 4, _HOST, *_named({"local": 2}, 4, sys.byteorder)),
     }
 )
 
@@ -109,19 +110,6 @@ def encode(names: Sequence[str], parts: Parts) -> bytes:
 def decode(names: Sequence[str], data: bytes) -> Parts:
     """Turn a value back into its parts."""
     return tuple(TYPES[name].decode(piece) for name, piece in _split(names, data))
-
-
-def encode_range(names: Sequence[str], parts: Parts) -> tuple[bytes, bytes]:
-    """Turn *parts*, any of which may be ``low-high`` or a prefix, into the lowest and the highest value."""
-    _same_number(names, parts)
-    bounds = [_bounds(name, part) for name, part in zip(names, parts, strict=True)]
-    return _joined([low for low, _ in bounds]), _joined([high for _, high in bounds])
-
-
-def decode_range(names: Sequence[str], lowest: bytes, highest: bytes) -> Parts:
-    """Turn the ends of a range back into parts."""
-    pieces = zip(_split(names, lowest), _split(names, highest), strict=True)
-    return tuple(_range_text(name, low, high) for (name, low), (_, high) in pieces)
 
 
 def printed(names: Sequence[str], parts: Parts) -> str:
@@ -162,32 +150,3 @@ def _encode_part(name: str, part: str) -> bytes:
     if (usual := kind.decode(data)) != part:
         raise ValueError(f"{part!r} is written {usual!r} as an {name}")
     return data
-
-
-def _bounds(name: str, part: str) -> tuple[bytes, bytes]:
-    if TYPES[name].ordered and ("/" in part or "-" in part):
-        low, high = (_encode_part(name, end) for end in _ends(part))
-        if (usual := _range_text(name, low, high)) != part or low > high:
-            raise ValueError(f"the range {part!r} is written {usual!r}, lowest first")
-        return low, high
-    value = _encode_part(name, part)
-    return value, value
-
-
-def _ends(part: str) -> tuple[str, str]:
-    if "/" in part:
-        network = ip_network(part)
-        return str(network.network_address), str(network.broadcast_address)
-    low, _, high = part.partition("-")
-    return low, high
-
-
-def _range_text(name: str, low: bytes, high: bytes) -> str:
-    kind = TYPES[name]
-    if low == high:
-        return kind.decode(low)
-    if name in {"ipv4_addr", "ipv6_addr"} and low < high:
-        prefixes = list(summarize_address_range(ip_address(low), ip_address(high)))
-        if len(prefixes) == 1:
-            return str(prefixes[0])
-    return f"{kind.decode(low)}-{kind.decode(high)}"

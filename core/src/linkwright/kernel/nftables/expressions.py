@@ -43,11 +43,9 @@ EXPRESSIONS: Mapping[str, Mapping[str, tuple[int, type]]] = MappingProxyType(
         "cmp": {"sreg": (1, int), "op": (2, int), "data": (3, bytes)},
         "bitwise": {"sreg": (1, int), "dreg": (2, int), "len": (3, int), "mask": (4, bytes), "xor": (5, bytes)},
         "lookup": {"set": (1, str), "sreg": (2, int), "dreg": (3, int), "flags": (5, int)},
-        "byteorder": {"sreg": (1, int), "dreg": (2, int), "op": (3, int), "len": (4, int), "size": (5, int)},
         "immediate": {"dreg": (1, int), "data": (2, bytes)},
-        "counter": {},  # what it has counted is not compared
         "objref": {"type": (1, int), "name": (2, str)},
-        "masq": {"flags": (1, int)},
+        "masq": {"flags": (1, int), "proto_min": (2, int), "proto_max": (3, int)},
         "nat": {
             "type": (1, int),
             "family": (2, int),
@@ -63,14 +61,14 @@ EXPRESSIONS: Mapping[str, Mapping[str, tuple[int, type]]] = MappingProxyType(
 
 @frozen
 class Expression:
-    """One expression: its name and its fields by the names in ``EXPRESSIONS``."""
+    """One expression: its name and its fields by the names in ``EXPRESSIONS``.
+
+    The fields are all that the kernel reports, what it would take by default among them: so a rule is right if it is
+    equal, and one that somebody gave an option more is not.
+    """
 
     name: str
     fields: Mapping[str, Value] = field(factory=dict)
-
-    def holds_in(self, other: "Expression") -> bool:
-        """Whether *other*, as the kernel reports it, says all that this one says; it may say more (defaults)."""
-        return self.name == other.name and all(other.fields.get(key) == value for key, value in self.fields.items())
 
 
 def register(word: int) -> int:

@@ -13,14 +13,13 @@ from typing import Self
 import trio
 
 from linkwright.errors import Unavailable
-from linkwright.kernel.nftables.changes import changes
 from linkwright.kernel.nftables.keeper import Keeper
 from linkwright.kernel.nftables.table import Table
 from linkwright.kernel.nftables.transport import Transport, open_events
 from linkwright.kernel.nftables.watch import watch
 from linkwright.kernel.worker import Worker
 from linkwright.plan.resources import Element, Key
-from linkwright.plan.steps import KernelEvent, Step, undo
+from linkwright.plan.steps import KernelEvent, Step
 
 #: Seconds that ending waits for the jobs under way.
 _CLOSE_SECONDS = 5.0
@@ -57,10 +56,6 @@ class Firewall:
         with trio.move_on_after(2 * _CLOSE_SECONDS, shield=True):
             await self._worker.close(_CLOSE_SECONDS)
 
-    async def verify(self) -> bool:
-        """Whether the tables are there as they should be, whatever elements they hold."""
-        return await self._worker.do(self._keeper.verify)
-
     async def prepare(self) -> bool:
         """Put each table there that is missing or not as it should be; True if there was one.
 
@@ -77,14 +72,7 @@ class Firewall:
         Cancelled once it has begun, the inverse steps are done when it ends.
         """
         if steps:
-            regret = partial(self._take_back, steps)
-            await self._worker.do(partial(self._apply, steps), regret=lambda _: regret())
-
-    def _apply(self, steps: Sequence[Step]) -> None:
-        self._keeper.apply(changes(self.tables, steps))
-
-    def _take_back(self, steps: Sequence[Step]) -> None:
-        self._keeper.take_back(changes(self.tables, undo(steps)))
+            await self._worker.do(partial(self._keeper.apply, steps), regret=lambda _: self._keeper.take_back(steps))
 
     async def elements(self) -> frozenset[Element]:
         """All elements of the tables; none of one that is not there."""

@@ -4,7 +4,7 @@ Runs in the worker's thread: each function takes the transport and blocks for th
 """
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from linkwright.kernel.nftables import messages
@@ -12,11 +12,9 @@ from linkwright.kernel.nftables.expressions import Expression
 from linkwright.kernel.nftables.nfnetlink import Request
 from linkwright.kernel.nftables.numbers import Kind
 from linkwright.kernel.nftables.statements import rule_expressions
-from linkwright.kernel.nftables.table import Set, Table, home_of, homes_of
+from linkwright.kernel.nftables.table import Set, Table, home_of
 from linkwright.kernel.nftables.transport import Transport
 from linkwright.plan.resources import Element, Key
-
-_Rules = dict[str, list[tuple[Expression, ...]]]
 
 #: No such element, set or table; or a set of that name which takes no such key, so that it is none of ours.
 _ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
@@ -35,7 +33,8 @@ def is_right(transport: Transport, table: Table) -> bool:
         and _sets(transport, table) == {one.name: messages.set_facts(one) for one in table.sets}
         and _chains(transport, table)
         == {chain.name: messages.hook_facts(chain.hook) if chain.hook else None for chain in table.chains}
-        and _same_rules(_rules(transport, table), table)
+        and _rules(transport, table)
+        == {chain.name: [rule_expressions(rule) for rule in chain.rules] for chain in table.chains if chain.rules}
     )
 
 
@@ -48,20 +47,16 @@ def elements(transport: Transport, table: Table) -> Iterator[Element]:
                 yield from messages.read_elements(reply, one)
 
 
-def elements_under(transport: Transport, tables: Sequence[Table], keys: Iterable[Key]) -> Iterator[Element]:
-    """Those elements that are there under *keys*, at a cost that does not depend on what else is there.
-
-    A set with intervals may answer with a wider one that the key lies in.
-    """
-    asked = list(_questions(tables, keys))
+def elements_under(transport: Transport, homes: Mapping[str, Table], keys: Iterable[Key]) -> Iterator[Element]:
+    """Those elements that are there under *keys*, at a cost that does not depend on what else is there."""
+    asked = list(_questions(homes, keys))
     answers = transport.get_each([request for _, request in asked], absent=_ABSENT)
     for (one, _), reply in zip(asked, answers, strict=True):
         if reply is not None:
             yield from messages.read_elements(reply, one)
 
 
-def _questions(tables: Sequence[Table], keys: Iterable[Key]) -> Iterator[tuple[Set, Request]]:
-    homes = homes_of(tables)
+def _questions(homes: Mapping[str, Table], keys: Iterable[Key]) -> Iterator[tuple[Set, Request]]:
     for kind, name, *parts in keys:
         # What no set of ours can hold is not there.
         with suppress(LookupError, ValueError):
@@ -91,21 +86,9 @@ def _chains(transport: Transport, table: Table) -> dict[str, tuple[int, int, str
     return {name: hook for owner, name, hook in found if owner == table.name}
 
 
-def _rules(transport: Transport, table: Table) -> _Rules:
-    rules: _Rules = {}
+def _rules(transport: Transport, table: Table) -> dict[str, list[tuple[Expression, ...]]]:
+    rules: dict[str, list[tuple[Expression, ...]]] = {}
     for reply in transport.dump(messages.of_table(Kind.GETRULE, table)):
         chain, said = messages.read_rule(reply)
         rules.setdefault(chain, []).append(said)
     return rules
-
-
-def _same_rules(found: _Rules, table: Table) -> bool:
-    for chain in table.chains:
-        wanted = [rule_expressions(rule) for rule in chain.rules]
-        there = found.get(chain.name, [])
-        if [len(rule) for rule in wanted] != [len(rule) for rule in there]:
-            return False
-        pairs = zip(wanted, there, strict=True)
-        if not all(mine.holds_in(its) for rule, said in pairs for mine, its in zip(rule, said, strict=True)):
-            return False
-    return True

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from linkwright.errors import KernelError
 from linkwright.kernel.nftables import installed, messages
-from linkwright.kernel.nftables.changes import Change
+from linkwright.kernel.nftables.changes import Change, changes_of
 from linkwright.kernel.nftables.nfnetlink import Request
-from linkwright.kernel.nftables.table import Table
+from linkwright.kernel.nftables.table import Table, homes_of
 from linkwright.kernel.nftables.transport import Failure, Transport
 from linkwright.plan.resources import Element, Key
+from linkwright.plan.steps import Step, undo
 
 #: What an errno means where the kernel adds no words of its own (it seldom does for elements).
 _MEANINGS = {
-    errno.EEXIST: "the key, or a range that it overlaps, is there already with other data",
+    errno.EEXIST: "the key is there already with other data",
     errno.EPERM: "the process lacks CAP_NET_ADMIN in this network namespace",
     errno.EMSGSIZE: "too much for one transaction; net.core.wmem_max limits it in a user namespace",
 }
@@ -34,11 +35,8 @@ class Keeper:
     def __init__(self, transport: Transport, tables: Sequence[Table]) -> None:
         self._transport = transport
         self._tables = tables
+        self._homes = homes_of(tables)
         self._lacking: set[str] = set()  # labels of tables that this kernel cannot have
-
-    def verify(self) -> bool:
-        """Whether each table is there as it should be, whatever elements it holds, or cannot be had here."""
-        return all(self._is_right(table) for table in self._tables if table.label not in self._lacking)
 
     def prepare(self) -> bool:
         """Put each table there that is missing or not as it should be; True if there was one."""
@@ -53,9 +51,9 @@ class Keeper:
             if any(failure.code not in {errno.ENOENT, *_NO_FAMILY} for failure in failures):
                 raise _failed(failures[0], text)
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Do *changes* in one transaction. A table that turns out to be missing is made first."""
-        prepared = False
+    def apply(self, steps: Sequence[Step]) -> None:
+        """Do *steps* in one transaction. A table that turns out to be missing is made first."""
+        changes, prepared = changes_of(self._homes, steps), False
         while changes := self._possible(changes):
             failures = self._transact([change.request for change in changes], changes[0].text)
             if not failures:
@@ -74,10 +72,10 @@ class Keeper:
                     raise _failed(failure, _text(changes, failure))
             changes = [change for place, change in enumerate(changes) if place not in missing]
 
-    def take_back(self, inverse: Sequence[Change]) -> None:
+    def take_back(self, steps: Sequence[Step]) -> None:
         """Undo what a caller who left had done. What cannot be undone is drift, and found as such."""
-        with contextlib.suppress(KernelError):
-            self.apply(inverse)
+        with contextlib.suppress(KernelError, ValueError):
+            self.apply(undo(steps))
 
     def elements(self) -> frozenset[Element]:
         """All elements of all tables."""
@@ -87,10 +85,8 @@ class Keeper:
 
     def elements_of(self, keys: Iterable[Key]) -> frozenset[Element]:
         """The elements under *keys* that are there; a key that no set of ours can hold has none."""
-        wanted = frozenset(keys)
         with _asking("get elements of our tables"):
-            found = installed.elements_under(self._transport, self._tables, wanted)
-            return frozenset(element for element in found if element.key in wanted)
+            return frozenset(installed.elements_under(self._transport, self._homes, keys))
 
     def drops(self) -> dict[str, int]:
         """What the counters of all tables have counted, in packets."""
@@ -101,16 +97,12 @@ class Keeper:
                 for name, packets in installed.counted(self._transport, table).items()
             }
 
-    def _is_right(self, table: Table) -> bool:
-        with _asking(f"list table {table.label}"):
-            return installed.is_right(self._transport, table)
-
     def _prepare(self, table: Table) -> bool:
-        if self._is_right(table):
-            return False
         text = f"add table {table.label}"
         with _asking(f"list table {table.label}"):
-            kept = [messages.new_element(table, element) for element in installed.elements(self._transport, table)]
+            if installed.is_right(self._transport, table):
+                return False
+            kept = list(self._kept(table))
         failures = self._transact([*messages.install(table), *kept], text)
         if table.needed_for and failures and failures[0].code in _NO_FAMILY:
             self._lacking.add(table.label)
@@ -120,7 +112,13 @@ class Keeper:
         self._lacking.discard(table.label)
         return True
 
-    def _possible(self, changes: Sequence[Change]) -> Sequence[Change]:
+    def _kept(self, table: Table) -> Iterator[Request]:
+        """The elements of *table*, less those of others that no wish could have put there (``CATCH_ALL``)."""
+        for element in installed.elements(self._transport, table):
+            with contextlib.suppress(ValueError):
+                yield messages.new_element(table, element)
+
+    def _possible(self, changes: list[Change]) -> list[Change]:
         """Leave out deletions from tables that cannot be here; KernelError for an addition to one."""
         if not self._lacking:
             return changes
@@ -144,10 +142,8 @@ def _asking(text: str) -> Iterator[None]:
 
 
 def _text(changes: Sequence[Change], failure: Failure) -> str:
-    """The step that failed, or all of them where the transaction as a whole did."""
-    if failure.index >= 0:
-        return changes[failure.index].text
-    return "; ".join(change.text for change in changes)
+    """The step that failed, or the first where the transaction as a whole did: there may be thousands."""
+    return changes[max(failure.index, 0)].text
 
 
 def _failed(failure: Failure, text: str) -> KernelError:

@@ -14,11 +14,11 @@ from linkwright.kernel.nftables.datatypes import TYPES
 from linkwright.kernel.nftables.nfnetlink import Request
 from linkwright.kernel.nftables.numbers import (
     COUNTER_PACKETS,
-    DESC_CONCAT,
-    FIELD_LEN,
+    ELEMENT_CATCH_ALL,
     HOOKS,
     LIST_ELEMENT,
     OBJECT_COUNTER,
+    SET_MAP,
     VERDICTS,
     ChainAttribute,
     ElementAttribute,
@@ -28,11 +28,10 @@ from linkwright.kernel.nftables.numbers import (
     ObjectAttribute,
     RuleAttribute,
     SetAttribute,
-    SetFlag,
     TableAttribute,
 )
 from linkwright.kernel.nftables.statements import rule_expressions
-from linkwright.kernel.nftables.table import Chain, Hook, Set, Table
+from linkwright.kernel.nftables.table import CATCH_ALL, Chain, Hook, Set, Table
 from linkwright.plan.resources import Element
 
 _TABLE_COMMENT = 0  # NFTNL_UDATA_TABLE_COMMENT
@@ -98,11 +97,6 @@ def new_set(table: Table, one: Set, number: int) -> Request:
         *(nf.integer(number, value) for number, value in set_facts(one).items()),
         nf.integer(SetAttribute.ID, number),
     ]
-    if one.intervals:
-        # Each list element is one part of the key, and holds its length in bytes.
-        lengths = [nf.integer(FIELD_LEN, TYPES[name].length) for name in one.key]
-        fields = (nested(LIST_ELEMENT, length) for length in lengths)
-        body.append(nested(SetAttribute.DESC, nested(DESC_CONCAT, *fields)))
     orders = [(_KEY_BYTEORDER, one.key), (_DATA_BYTEORDER, one.data)]
     user = b"".join(_user_number(kind, _byteorder(names)) for kind, names in orders if names)
     body.append(attribute(SetAttribute.USERDATA, user))
@@ -111,9 +105,8 @@ def new_set(table: Table, one: Set, number: int) -> Request:
 
 def set_facts(one: Set) -> dict[int, int]:
     """What the kernel is told of a set in numbers, and tells again: attribute → value."""
-    flags = SetFlag.INTERVAL | SetFlag.CONCAT if one.intervals else 0
     facts = {
-        SetAttribute.FLAGS: flags | (SetFlag.MAP if one.data else 0),
+        SetAttribute.FLAGS: SET_MAP if one.data else 0,
         SetAttribute.KEY_TYPE: datatypes.number_of(one.key),
         SetAttribute.KEY_LEN: datatypes.length_of(one.key),
     }
@@ -223,11 +216,8 @@ def read_elements(message: Message, one: Set) -> Iterator[Element]:
     """The elements in a reply about set *one*."""
     for item in nf.read_list(nf.read(message).get(ElementListAttribute.ELEMENTS, b"")):
         found = nf.read_nested(item)
-        key = _value(found[ElementAttribute.KEY])
-        if one.intervals:
-            parts = datatypes.decode_range(one.key, key, _value(found.get(ElementAttribute.KEY_END, b"")) or key)
-        else:
-            parts = datatypes.decode(one.key, key)
+        key = found.get(ElementAttribute.KEY)
+        parts = datatypes.decode(one.key, _value(key)) if key else CATCH_ALL
         data = datatypes.decode(one.data, _value(found[ElementAttribute.DATA])) if one.data else ()
         yield Element(one.name, parts, data)
 
@@ -237,9 +227,8 @@ def read_elements(message: Message, one: Set) -> Iterator[Element]:
 
 def _element(kind: Kind, table: Table, element: Element, flags: int) -> Request:
     one = table.set(element.set)
-    if one.intervals:
-        low, high = datatypes.encode_range(one.key, element.parts)
-        item = expressions.pack_data(ElementAttribute.KEY, low) + expressions.pack_data(ElementAttribute.KEY_END, high)
+    if element.parts == CATCH_ALL and kind != Kind.NEWSETELEM:
+        item = nf.integer(ElementAttribute.FLAGS, ELEMENT_CATCH_ALL)
     else:
         item = expressions.pack_data(ElementAttribute.KEY, datatypes.encode(one.key, element.parts))
     if element.data or (one.data and kind == Kind.NEWSETELEM):
@@ -253,7 +242,7 @@ def _element(kind: Kind, table: Table, element: Element, flags: int) -> Request:
 
 
 def _value(payload: bytes) -> bytes:
-    value = expressions.read_data(payload) if payload else b""
+    value = expressions.read_data(payload)
     return value if isinstance(value, bytes) else b""
 
 

@@ -13,7 +13,6 @@ SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 GROUP_NFTABLES = 7  # NFNLGRP_NFTABLES
 BATCH_BEGIN = 16  # NFNL_MSG_BATCH_BEGIN
 BATCH_END = 17  # NFNL_MSG_BATCH_END
-USERDATA_LENGTH = 256  # NFT_USERDATA_MAXLEN
 
 
 class Family(IntEnum):
@@ -91,17 +90,8 @@ class SetAttribute(IntEnum):
     KEY_LEN = 5
     DATA_TYPE = 6
     DATA_LEN = 7
-    DESC = 9
     ID = 10
     USERDATA = 13
-
-
-class SetFlag(IntEnum):
-    """NFT_SET_*."""
-
-    INTERVAL = 0x4
-    MAP = 0x8
-    CONCAT = 0x80
 
 
 class ElementListAttribute(IntEnum):
@@ -117,7 +107,7 @@ class ElementAttribute(IntEnum):
 
     KEY = 1
     DATA = 2
-    KEY_END = 10
+    FLAGS = 3
 
 
 class ObjectAttribute(IntEnum):
@@ -129,6 +119,8 @@ class ObjectAttribute(IntEnum):
     DATA = 4
 
 
+SET_MAP = 0x8  # NFT_SET_MAP
+ELEMENT_CATCH_ALL = 0x2  # NFT_SET_ELEM_CATCHALL
 OBJECT_COUNTER = 1  # NFT_OBJECT_COUNTER
 COUNTER_PACKETS = 2  # NFTA_COUNTER_PACKETS
 LIST_ELEMENT = 1  # NFTA_LIST_ELEM
@@ -138,8 +130,6 @@ VERDICT_CODE = 1  # NFTA_VERDICT_CODE
 VERDICT_CHAIN = 2  # NFTA_VERDICT_CHAIN
 EXPRESSION_NAME = 1  # NFTA_EXPR_NAME
 EXPRESSION_DATA = 2  # NFTA_EXPR_DATA
-DESC_CONCAT = 2  # NFTA_SET_DESC_CONCAT
-FIELD_LEN = 1  # NFTA_SET_FIELD_LEN
 
 #: Where a base chain may sit (NF_INET_*).
 HOOKS: Mapping[str, int] = MappingProxyType(

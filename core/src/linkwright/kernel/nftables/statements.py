@@ -19,6 +19,7 @@ _EQUAL, _UNEQUAL, _AT_MOST, _AT_LEAST = 0, 1, 3, 5  # NFT_CMP_EQ, …_NEQ, …_L
 _LOOKUP_INVERT = 1  # NFT_LOOKUP_F_INV
 _MARK = 3  # NFT_META_MARK
 _SOURCE, _DESTINATION = 0, 1  # NFT_NAT_SNAT, NFT_NAT_DNAT
+_MAP_ADDRESS, _MAP_PORT = 1, 2  # NF_NAT_RANGE_MAP_IPS, …_PROTO_SPECIFIED (linux/netfilter/nf_nat.h)
 
 
 class Statement(Protocol):
@@ -261,11 +262,13 @@ class Translate:
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Load the key, look it up, and translate to what then lies in the registers: the address, behind it a port."""
-        found = Expression("lookup", {"set": self.name, "sreg": register(0), "dreg": register(0)})
+        found = Expression("lookup", {"set": self.name, "sreg": register(0), "dreg": register(0), "flags": 0})
         verb = _DESTINATION if self.verb == "dnat" else _SOURCE
-        fields: dict[str, Value] = {"type": verb, "family": int(self.family), "addr_min": register(0)}
+        fields: dict[str, Value] = {"type": verb, "family": int(self.family), "flags": _MAP_ADDRESS}
+        fields |= {"addr_min": register(0), "addr_max": register(0)}
         if verb == _DESTINATION:
-            fields["proto_min"] = register(1 if self.family is Family.IP else 4)
+            port = register(1 if self.family is Family.IP else 4)
+            fields |= {"proto_min": port, "proto_max": port, "flags": _MAP_ADDRESS | _MAP_PORT}
         return (*loads(self.selectors), found, Expression("nat", fields))
 
 

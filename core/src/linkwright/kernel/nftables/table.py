@@ -12,30 +12,24 @@ from linkwright.kernel.nftables.numbers import HOOKS, Family
 from linkwright.kernel.nftables.statements import Rule
 from linkwright.plan.resources import Element
 
+#: The parts of an element without a key, which matches all that no other does: nft(8) writes it so. Others may have
+#: added one, which is then read and deleted; we never do, and no name of a link is written like that (``datatypes``).
+CATCH_ALL = ("*",)
+
 
 @frozen
 class Set:
-    """A set, or with *data* a map. *key* and *data* are names of types, one for each part of a concatenation.
-
-    With *intervals* a part of a key may be a range or a prefix. That needs a concatenation: a plain set of ranges is
-    another thing in the kernel (each range two elements), which nothing here needs.
-    """
+    """A set, or with *data* a map. *key* and *data* are names of types, one for each part of a concatenation."""
 
     name: str
     key: tuple[str, ...] = field()
     data: tuple[str, ...] = ()
-    intervals: bool = field(default=False)
 
     @key.validator
     def _known(self, _: object, value: tuple[str, ...]) -> None:
         unknown = [name for name in (*value, *self.data) if name not in datatypes.TYPES]
         if unknown or not value:
             raise ValueError(f"set {self.name}: unknown types {unknown}; there are {', '.join(datatypes.TYPES)}")
-
-    @intervals.validator
-    def _concatenated(self, _: object, value: bool) -> None:
-        if value and len(self.key) < 2:  # noqa: PLR2004
-            raise ValueError(f"set {self.name}: intervals need a key of two parts or more")
 
     @property
     def type_text(self) -> str:
@@ -111,7 +105,7 @@ def home_of(homes: Mapping[str, Table], name: str) -> Table:
 def element_text(table: Table, element: Element) -> str:
     """Write one element as nft(8) does inside the braces."""
     one = table.set(element.set)
-    sides = [datatypes.printed(one.key, element.parts)]
+    sides = ["*" if element.parts == CATCH_ALL else datatypes.printed(one.key, element.parts)]
     if element.data:
         sides.append(datatypes.printed(one.data, element.data))
     return " : ".join(sides)

@@ -40,8 +40,6 @@ def _table_text(table: Table, held: dict[str, list[Element]]) -> str:
 
 def _set_text(table: Table, one: Set, elements: list[Element]) -> str:
     lines = [f"\t{'map' if one.data else 'set'} {one.name} {{", f"\t\ttype {one.type_text}"]
-    if one.intervals:
-        lines.append("\t\tflags interval")
     if elements:
         texts = (element_text(table, element) for element in sorted(elements, key=lambda element: element.parts))
         lines.append("\t\telements = { " + ",\n\t\t\t     ".join(texts) + " }")
