@@ -17,6 +17,9 @@ SIX = sdk.Subnet(ip_network("fd00:1::/64"), ip_interface("fd00:1::1/64"))
 HOST = sdk.HostFacts(uplink=sdk.LinkFact("eth0", mtu=1500), features=frozenset({"ipv6"}))
 #: A kernel that lets a person read what matters: no settings of IPv6.
 PLAIN = sdk.HostFacts()
+#: A host that has a bridge to adopt, and a kernel that keeps VLANs apart.
+LAN = evolve(PLAIN, links=(sdk.LinkFact("br0", "bridge", mtu=9000),))
+VLANS = evolve(PLAIN, features=frozenset({"vlan_filtering"}))
 ENDPOINT = sdk.Endpoint(
     id="e0e1e2e3e4e5" + "0" * 52,
     network="b0b1b2b3b4b5" + "0" * 52,

@@ -175,7 +175,7 @@ async def on_a_host(make: Callable[[], Place]) -> AsyncIterator[Docker]:
             timer=time.monotonic,
         )
         await engine.reconcile.start()
-        await nursery.start(ports.run, nursery)
+        await nursery.start(ports.run)
         with closing(ports):
             yield Docker(engine, host, outside, make)
         nursery.cancel_scope.cancel()

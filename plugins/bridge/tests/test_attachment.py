@@ -7,15 +7,13 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from plugins.bridge.tests.asked import DRIVER, ENDPOINT, FOUR, ONLY4, PLAIN, SIX, endpoint, lines, network
+from plugins.bridge.tests.asked import DRIVER, ENDPOINT, FOUR, LAN, ONLY4, PLAIN, SIX, VLANS, endpoint, lines, network
 
 from linkwright import sdk
 from linkwright.plan import check
 from linkwright_bridge import Options
 
 FILTERED = evolve(PLAIN, features=frozenset({"br_netfilter"}))
-LAN = evolve(PLAIN, links=(sdk.LinkFact("br0", "bridge", mtu=9000),))
-VLANS = evolve(PLAIN, features=frozenset({"vlan_filtering"}))
 VLAN_NETWORK = network(internal=True, host=VLANS, o={"vlan_filtering": "1"})
 PAIR = (
     "ip link add lwhe0e1e2e3e4e5 mtu 1500 master lwbb0b1b2b3b4b5 up "
@@ -52,6 +50,12 @@ STORIES: list[tuple[str, sdk.Network[Options], sdk.Endpoint, str]] = [
         network(host=FILTERED, o={"gateway_mode_ipv4": "routed"}),
         endpoint(),
         PAIR,
+    ),
+    (
+        "but where one of a family does",
+        network(FOUR, SIX, host=FILTERED, o={"gateway_mode_ipv6": "routed"}),
+        endpoint(),
+        f"{PAIR}\nbridge link set dev lwhe0e1e2e3e4e5 hairpin on",
     ),
     ("nor where it is not wanted", network(host=FILTERED, o={"hairpin": "false"}), endpoint(), PAIR),
     (
@@ -92,7 +96,17 @@ STORIES: list[tuple[str, sdk.Network[Options], sdk.Endpoint, str]] = [
         tc qdisc replace dev lwhe0e1e2e3e4e5 root handle 6c77: tbf rate 1000000000bit burst 1048576b latency 50ms
         """,
     ),
+    (
+        "and so does its burst",
+        network(o={"rate_in": "10mbit", "burst": "1mb"}),
+        endpoint(burst="64kb"),
+        f"""
+        {PAIR}
+        tc qdisc replace dev lwhe0e1e2e3e4e5 root handle 6c77: tbf rate 10000000bit burst 65536b latency 50ms
+        """,
+    ),
     ("none for this container", network(o={"rate": "10mbit"}), endpoint(rate="0"), PAIR),
+    ("nor one way", network(o={"rate_in": "10mbit", "rate_out": "10mbit"}), endpoint(rate="0"), PAIR),
     (
         "b_20: the container sends as itself, of both families, or not at all",
         network(FOUR, SIX, o={"spoof_check": "true"}),

@@ -14,8 +14,10 @@ from plugins.bridge.tests.asked import (
     ENDPOINT,
     FOUR,
     HOST,
+    LAN,
     PLAIN,
     SIX,
+    VLANS,
     endpoint,
     lines,
     made,
@@ -25,9 +27,6 @@ from plugins.bridge.tests.asked import (
 
 from linkwright import sdk
 from linkwright_bridge import Options
-
-LAN = evolve(PLAIN, links=(sdk.LinkFact("br0", "bridge", mtu=9000),))
-VLANS = evolve(PLAIN, features=frozenset({"vlan_filtering"}))
 
 STORIES: list[tuple[str, sdk.Network[Options], str]] = [
     (
@@ -177,6 +176,20 @@ STORIES: list[tuple[str, sdk.Network[Options], str]] = [
         nft add element inet linkwright masquerade4 { br0 }
         nft add element inet linkwright masquerade6 { br0 }
         nft add element inet linkwright hairpin { br0 . br0 }
+        """,
+    ),
+    (
+        "adopted and isolated: not even whether it has IPv6",
+        network(
+            FOUR,
+            SIX,
+            internal=True,
+            host=evolve(LAN, features=HOST.features),
+            o={"name": "br0", "adopt": "true", "gateway_mode_ipv6": "isolated"},
+        ),
+        """
+        nft add element inet linkwright bridges { br0 }
+        nft add element inet linkwright siblings { br0 . br0 }
         """,
     ),
     (

@@ -31,9 +31,7 @@ async def test_b_12_a_container_reaches_itself_and_its_siblings_by_the_port_of_t
     docker: Docker, bridged: str
 ) -> None:
     """Of both families, whether or not bridged frames pass the firewall, which would keep them from going back."""
-    docker.host.run(
-        "sysctl", "-qw", *(f"net.bridge.bridge-nf-call-{name}={bridged}" for name in ("iptables", "ip6tables"))
-    )
+    docker.let_bridged_frames_pass_the_firewall(bridged)
     await docker.network("web", "10.1.0.0/24", "fd00:1::/64")
     one = await docker.run("web", "one", "10.1.0.2/24", "fd00:1::2/64", ports=[HTTP])
     two = await docker.run("web", "two", "10.1.0.3/24", "fd00:1::3/64")

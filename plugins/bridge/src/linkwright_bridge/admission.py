@@ -44,7 +44,7 @@ def _same_bridge(network: sdk.Network[Options], other: sdk.Network[Options]) -> 
 def _overlap(network: sdk.Network[Options], other: sdk.Network[Options]) -> str:
     for mine in _routed(network):
         for theirs in _routed(other):
-            if mine.version == theirs.version and mine.pool.overlaps(theirs.pool):
+            if mine.pool.overlaps(theirs.pool):
                 pools = f"{mine.pool} and {theirs.pool}"
                 return f"networks have overlapping IPv{mine.version}, {pools}; take another --subnet"
     return ""

@@ -1,7 +1,7 @@
 """The bridge itself: its name, its MTU, the link and the addresses on it, and what the kernel has to know of it.
 
 A bridge of our own has an address that does not change with its ports, is deaf to routers, and is the gateway. An
-adopted one is somebody else's: nothing is put on it and nothing of it is set.
+adopted one is somebody else's: nothing is put on it, and of its settings one is borrowed for ``publishing``.
 """
 
 from collections.abc import Iterator
