@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from linkwright.kernel.netlink import ATTRIBUTE, Message, Request, attribute, attributes, nested, u8, u32
 
-_GET, _DELETE = 0x101, 0x102  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE
+#: NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET_STATS
+_GET, _DELETE, _GET_STATS = 0x101, 0x102, 0x105
 _GENERIC = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id
 _U16 = struct.Struct("!H")
 
@@ -25,6 +26,11 @@ _PORT_AT = {2: 48, 10: 72}
 _PORT_HEADER = ATTRIBUTE.pack(6, _PROTO_DST_PORT)
 _F_PROTO_NUM, _F_PROTO_DST_PORT = 1 << 3, 1 << 5
 _DST_NAT = 1 << 5  # IPS_DST_NAT
+_STATS_ENTRIES = 1  # CTA_STATS_GLOBAL_ENTRIES
+
+#: The kinds and bodies that ask for every entry of every family (a dump), and for how many there are (a get).
+EVERYTHING = _GET, _GENERIC.pack(0, 0, 0)
+COUNT = _GET_STATS, _GENERIC.pack(0, 0, 0)
 
 
 class Goal(NamedTuple):
@@ -55,6 +61,12 @@ def question(family: int, protocol: int, port: int | None = None) -> tuple[int, 
         proto += attribute(_PROTO_DST_PORT, _U16.pack(port))
     original = nested(_TUPLE_ORIG, nested(_TUPLE_PROTO, proto))
     return _GET, _GENERIC.pack(family, 0, 0) + original + nested(_FILTER, u32(_FILTER_ORIG_FLAGS, flags))
+
+
+def count(message: Message) -> int:
+    """Read how many entries the network namespace has: those of the table, and a few that are not in it yet."""
+    found = attributes(message.data, message.start + _GENERIC.size, message.end)
+    return int.from_bytes(found[_STATS_ENTRIES], "big")
 
 
 def goal(message: Message, ports: Container[int]) -> Goal | None:
