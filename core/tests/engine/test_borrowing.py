@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_interface
 
 import pytest
+import trio
 from attrs import evolve
 from core.tests.engine.conftest import NETWORK, World
 from core.tests.engine.paper import Paper, registered
@@ -158,6 +159,29 @@ async def test_two_networks_on_one_link_and_it_is_put_back_with_the_last(world: 
 
     assert before == now(world)
     assert world.kernel.get(("sysctl", "net/ipv6/conf/br0/autoconf")) == Sysctl("net/ipv6/conf/br0/autoconf", "1")
+    assert await kept(world) == {}
+
+
+@pytest.mark.parametrize("ticks", range(30))
+async def test_a_network_that_comes_while_the_last_one_goes_takes_nothing_from_what_it_was(
+    world: World, driver: Borrowing, ticks: int
+) -> None:
+    """Whenever it comes: it finds the link as it was, or knows what it was, and never ours as the host's own."""
+    before = now(world)
+    await make(world)
+
+    async def come() -> None:
+        for _ in range(ticks):
+            await trio.lowlevel.checkpoint()
+        await make(world, OTHER)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.engine.networks.delete, NETWORK)
+        nursery.start_soon(come)
+    assert (link(world).mtu, link(world).up) == (1400, True)
+    await world.engine.networks.delete(OTHER)
+
+    assert before == now(world)
     assert await kept(world) == {}
 
 

@@ -21,6 +21,7 @@ from linkwright.errors import LinkwrightError
 from linkwright.model import FoundBefore
 from linkwright.model.change import Change, Drop, Put
 from linkwright.plan import (
+    PREFIX,
     Hold,
     Key,
     Link,
@@ -32,7 +33,6 @@ from linkwright.plan import (
     found_attributes,
     found_resource,
 )
-from linkwright.plan.check import PREFIX
 
 
 class Borrowing:
@@ -93,18 +93,20 @@ class Borrowing:
                 if record is None or kept is None or not self._nobodys(kept):
                     continue
                 try:
-                    if record.boot == self._kernel.boot_id():
-                        await self._restore(kept)
-                    await self._state.commit(Drop(record))
+                    if record.boot != self._kernel.boot_id() or await self._restored(kept):
+                        await self._state.commit(Drop(record))
                 except LinkwrightError as error:
                     text = f"{name} could not be made again as it was found: {error}"
                     self._observer(Drift(kept.key[0], repaired=False, text=text))
 
-    async def _restore(self, kept: Resource) -> None:
-        """Make it as it was, if it is there: what has gone and comes back is another."""
+    async def _restored(self, kept: Resource) -> bool:
+        """Make it as it was, if it is there: what has gone and comes back is another. False if it is wanted again."""
         seen = (await self._kernel.observe([kept.key])).resources
-        if seen and self._nobodys(kept):
+        if not self._nobodys(kept):
+            return False
+        if seen:
             await self._kernel.apply(diff(seen, {}, {kept.key: kept}).steps)
+        return True
 
     def _nobodys(self, kept: Resource) -> bool:
         return kept.key in self._desired.unwanted({kept.key: kept})
