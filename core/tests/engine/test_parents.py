@@ -116,6 +116,25 @@ async def test_m_09_nor_when_its_container_has_gone(standing: World) -> None:
     assert (await standing.engine.reconcile.heal()).reported == ()
 
 
+async def test_one_that_is_young_is_not_missed(standing: World) -> None:
+    """Docker may be moving it at this moment."""
+    standing.now -= LATER
+    await replace_parent(standing)
+    assert (await standing.engine.reconcile.heal()).reported == ()
+    standing.now += LATER
+    assert (await standing.engine.reconcile.heal()).reported == (GONE,)
+
+
+async def test_an_endpoint_that_is_gone_is_suspected_no_more(standing: World) -> None:
+    """Ids of endpoints never return, and parents may flap for years."""
+    await standing.engine.reconcile.heal()
+    await replace_parent(standing)
+    assert standing.engine.parents._suspects == {ENDPOINT}
+    await standing.engine.endpoints.delete(NETWORK, ENDPOINT)
+    await standing.engine.reconcile.heal()
+    assert standing.engine.parents._suspects == set()
+
+
 async def test_a_plan_says_it_and_tells_nobody(standing: World) -> None:
     """It only looks."""
     await standing.engine.reconcile.heal()

@@ -100,21 +100,20 @@ class Asking:
 
     def options(self, name: str, pairs: Mapping[str, str]) -> Any:
         """Read ``-o`` pairs as the driver's options class; Refused naming what is wrong."""
+        return self._options(name, lambda driver: read(driver.options, pairs, driver=name))
+
+    def endpoint_options(self, network: StoredNetwork, endpoint: Endpoint) -> Any:
+        """Read ``--driver-opt`` pairs as the driver's class for endpoints; Refused naming what is wrong."""
+        name = network.driver
+        return self._options(name, lambda driver: read_endpoint(driver.endpoint_options, endpoint, driver=name))
+
+    def _options(self, name: str, reading: Callable[[Driver[Any]], Any]) -> Any:
         try:
-            return read(self.named(name).driver.options, pairs, driver=name)
+            return reading(self.named(name).driver)
         except LinkwrightError:
             raise
         except Exception as error:
             raise self._raised(name, error) from error
-
-    def endpoint_options(self, network: StoredNetwork, endpoint: Endpoint) -> Any:
-        """Read ``--driver-opt`` pairs as the driver's class for endpoints; Refused naming what is wrong."""
-        try:
-            return read_endpoint(self.named(network.driver).driver.endpoint_options, endpoint, driver=network.driver)
-        except LinkwrightError:
-            raise
-        except Exception as error:
-            raise self._raised(network.driver, error) from error
 
     def typed(self, network: StoredNetwork) -> Network[Any]:
         """Return *network* as its driver sees it: options read, gateways left out if the user wants none."""

@@ -12,6 +12,7 @@ from itertools import chain
 from attrs import field, frozen
 
 from linkwright.errors import Conflict
+from linkwright.model import Endpoint
 from linkwright.plan import Address, Key, Resource
 
 
@@ -25,6 +26,11 @@ class Scope:
     network: str
     endpoint: str = ""
     outside: bool = False
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> "Scope":
+        """The scope of what *endpoint* has whether it is the way outside or not."""
+        return cls(endpoint.network, endpoint.id)
 
     def __str__(self) -> str:
         if not self.network:

@@ -59,7 +59,7 @@ class Ending:
             endpoint = await self._publishing.withdraw(endpoint, evolve(endpoint, state=EndpointState.DELETING))
         try:
             await self._desiring.ensure(endpoint.network)  # of a frozen network nobody knows what the kernel has
-            await self._applying.remove([Scope(endpoint.network, endpoint.id)])
+            await self._applying.remove([Scope.of(endpoint)])
         except (KernelError, Unavailable) as error:
             self._observer(Drift("kernel", repaired=False, text=str(error), network=endpoint.network))
             noted = evolve(endpoint, state=EndpointState.DELETING)

@@ -139,7 +139,7 @@ class Endpoints:
             with self._stage(network, "driver"):
                 wishes = await self._wishes(endpoint)
             with self._stage(network, "kernel"):
-                applied = await self._applying.apply(_scope(endpoint), wishes, look=False)
+                applied = await self._applying.apply(Scope.of(endpoint), wishes, look=False)
             with self._stage(network, "store"):
                 await store_or_take_back(self._state, self._applying, applied, endpoint)
             return endpoint
@@ -159,7 +159,7 @@ class Endpoints:
                 )
             await self._desiring.ensure(network_id)
             with self._stage(network, "join"):
-                join = await self._asking.join(network, endpoint, self._applying.desired.of(_scope(endpoint)))
+                join = await self._asking.join(network, endpoint, self._applying.desired.of(Scope.of(endpoint)))
                 if network.internal:
                     join = evolve(join, gateways=())
                 joined = evolve(
@@ -251,7 +251,7 @@ class Endpoints:
         """Have the endpoint's neighbours told that it is there, if its driver wishes that."""
         if not join.announce or endpoint.mac is None or endpoint.sandbox is None:
             return
-        links = [wish for wish in self._applying.desired.of(_scope(endpoint)).values() if isinstance(wish, Link)]
+        links = [wish for wish in self._applying.desired.of(Scope.of(endpoint)).values() if isinstance(wish, Link)]
         master = next((link.master for link in links if link.master), None)
         self._moments.announce(
             Announcement(endpoint.id, endpoint.sandbox.key, endpoint.mac, endpoint.addresses, link=master)
@@ -269,10 +269,6 @@ class Endpoints:
         began = self._timer()
         yield
         self._observer(SetupStage(network.driver, stage, self._timer() - began))
-
-
-def _scope(endpoint: Endpoint) -> Scope:
-    return Scope(endpoint.network, endpoint.id)
 
 
 def _asked(endpoint: Endpoint) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ It is handed a kernel, a store's ``commit``, drivers and clocks, and holds no nu
 from collections.abc import Callable, Iterable
 
 from linkwright.engine.applying import Applying
-from linkwright.engine.asking import DEADLINE, Asking, Somewhere
+from linkwright.engine.asking import Asking, Somewhere
 from linkwright.engine.borrowing import Borrowing
 from linkwright.engine.claims import Claiming
 from linkwright.engine.collecting import Collecting
@@ -56,7 +56,6 @@ class Engine:
         allocator: Allocator | None = None,
         docker_bridges: Iterable[str] = (),
         witnessed: bool = False,
-        driver_deadline: float = DEADLINE,
         somewhere: Somewhere | None = None,
         period: float = PERIOD,
     ) -> None:
@@ -70,7 +69,6 @@ class Engine:
         self.asking = Asking(
             drivers,
             instance=instance,
-            deadline=driver_deadline,
             manage_forwarding=manage_forwarding,
             observer=observer,
             somewhere=somewhere,

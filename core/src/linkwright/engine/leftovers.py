@@ -82,8 +82,7 @@ class Leftovers:
                 for key, resource in group.items():
                     await self._sweep({key: resource}, network_id)
                 return steps
-            kind = "kernel" if isinstance(error, KernelError) else "unavailable"
-            self._observer(Drift(kind, repaired=False, text=str(error), network=network_id))
+            self._observer(Drift.unrepaired(error, network_id))
             return steps
         for step in steps:
             self._observer(Drift("leftover", repaired=True, text=render(step), network=network_id))

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from attrs import frozen
 
+from linkwright.errors import KernelError, LinkwrightError
+
 
 @frozen
 class SetupStage:
@@ -25,6 +27,12 @@ class Drift:
     repaired: bool
     text: str
     network: str = ""
+
+    @classmethod
+    def unrepaired(cls, error: LinkwrightError, network: str, text: str = "") -> "Drift":
+        """One that *error* kept from being put right: the kernel refused, or what it takes could not be had."""
+        kind = "kernel" if isinstance(error, KernelError) else "unavailable"
+        return cls(kind, repaired=False, text=text or str(error), network=network)
 
 
 @frozen

@@ -67,6 +67,7 @@ class Parents:
         children = list(self._children(self._state.endpoints.values()))
         if self._suspects is None:
             self._suspects = {child.endpoint.id for child in children}
+        self._suspects.intersection_update(self._state.endpoints)
         if repair:
             await self._note(seen.resources, children)
         lost = [child for child in children if child.endpoint.id in self._suspects and await self._is_lost(child)]
@@ -134,7 +135,7 @@ class Parents:
         for endpoint in endpoints:
             if endpoint.state is not EndpointState.JOINED:
                 continue
-            for wish in self._desired.of(Scope(endpoint.network, endpoint.id)).values():
+            for wish in self._desired.of(Scope.of(endpoint)).values():
                 parent = getattr(wish.kind, "parent", None) if isinstance(wish, Link) and wish.lent else None
                 if isinstance(wish, Link) and parent is not None:
                     yield _Child(endpoint, wish, parent)

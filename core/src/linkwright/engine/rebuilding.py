@@ -12,7 +12,7 @@ from linkwright.engine.networks import Networks
 from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.ports import Kernel
 from linkwright.engine.state import State
-from linkwright.errors import Conflict, KernelError, LinkwrightError
+from linkwright.errors import Conflict, LinkwrightError
 from linkwright.model import Endpoint, EndpointState, Handover
 from linkwright.plan import Hold, Link
 
@@ -45,9 +45,8 @@ class Rebuilding:
                 if text := await self._rebuild(endpoint):
                     self._observer(Drift("joined", repaired=True, text=text, network=endpoint.network))
             except LinkwrightError as error:
-                kind = "kernel" if isinstance(error, KernelError) else "unavailable"
                 text = f"the link of endpoint {endpoint.id[:12]} cannot be made anew: {error}"
-                self._observer(Drift(kind, repaired=False, text=text, network=endpoint.network))
+                self._observer(Drift.unrepaired(error, endpoint.network, text))
 
     async def _rebuild(self, endpoint: Endpoint) -> str:
         """Return what was made, in words; "" where nothing is missing."""
@@ -68,7 +67,7 @@ class Rebuilding:
 
     async def _misses(self, endpoint: Endpoint, sandbox: str) -> bool:
         """Whether the sandbox lives without the link: its other end is on the host, or it is known by its address."""
-        links = [wish for wish in self._applying.desired.of(_scope(endpoint)).values() if isinstance(wish, Link)]
+        links = [wish for wish in self._applying.desired.of(Scope.of(endpoint)).values() if isinstance(wish, Link)]
         own = {link.key: link for link in links if link.hold is Hold.OWN and not link.shared}
         if endpoint.state is not EndpointState.JOINED or not own or not await self._kernel.sandbox_alive(sandbox):
             return False
@@ -81,7 +80,7 @@ class Rebuilding:
 
     async def _make(self, endpoint: Endpoint) -> Applied:
         """Make on the host what *endpoint* wishes for and is not there."""
-        scope = _scope(endpoint)
+        scope = Scope.of(endpoint)
         wishes = self._applying.desired.of(scope)
         found = difference(wishes, await self._kernel.observe(wishes), lambda _: False)
         if found.strangers:
@@ -102,7 +101,3 @@ def _handover(endpoint: Endpoint, joined: Joined, sandbox: str) -> Handover:
         gateways=joined.join.gateways,
         routes=tuple((route.destination, route.via) for route in joined.join.routes),
     )
-
-
-def _scope(endpoint: Endpoint) -> Scope:
-    return Scope(endpoint.network, endpoint.id)

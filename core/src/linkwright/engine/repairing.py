@@ -128,8 +128,7 @@ class Repairing:
 
     def _tell_failed(self, error: LinkwrightError | None, network_id: str) -> None:
         if error is not None:
-            kind = "kernel" if isinstance(error, KernelError) else "unavailable"
-            self._observer(Drift(kind, repaired=False, text=str(error), network=network_id))
+            self._observer(Drift.unrepaired(error, network_id))
 
 
 def _kind_of(step: Step) -> str:

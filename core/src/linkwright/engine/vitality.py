@@ -1,6 +1,7 @@
 """Whether an endpoint still lives: what the kernel shows of its sandbox and its links. Looking only.
 
-What follows from it is for ``endpoints`` (a new holder of an address) and ``collecting`` (what Docker has forgotten).
+What follows from it is for ``ending`` (a new holder of an address or a port) and ``collecting`` (what Docker has
+forgotten).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -74,6 +75,6 @@ class Vitality:
         return frozenset(link.key for link in links if link.lent) | {("link", peer) for peer in peers}
 
     def _links(self, endpoint: Endpoint) -> list[Link]:
-        wishes = self._desired.of(Scope(endpoint.network, endpoint.id)).values()
+        wishes = self._desired.of(Scope.of(endpoint)).values()
         links = [wish for wish in wishes if isinstance(wish, Link)]
         return [link for link in links if link.hold is Hold.OWN and not link.shared]
