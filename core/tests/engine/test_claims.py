@@ -147,7 +147,7 @@ async def test_a_network_that_is_not_made_holds_nothing(world: World, why: str) 
     assert (shelf.free, shelf.held, world.host()) == (free, {}, before)
 
 
-async def test_a_caller_that_goes_away_meanwhile_leaves_nothing_held(world: World) -> None:
+async def test_a_caller_that_goes_away_meanwhile_leaves_nothing_held(world: World, autojump_clock: object) -> None:
     """Docker's deadline, or a closed connection."""
     shelf = equipped(world, Claimant(FIRST, CHOSEN), evolve(a_shelf(), slow=1.0))
     with trio.move_on_after(1.5):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import evolve
 from core.tests.engine.conftest import ENDPOINT, NETWORK, World
 from core.tests.engine.paper import Paper, registered
 
@@ -61,11 +62,13 @@ async def test_another_drivers_network_on_a_subnet_is_refused_with_the_first_one
     """The host has one route to it, and no driver sees the other's networks. Nothing is changed."""
     world.drivers = [*world.drivers, registered(Paper(network=gateways))]
     world.restart()
-    await network(world, NETWORK)
+    first = await network(world, NETWORK)
     before = world.host()
 
     with pytest.raises(Conflict, match=f"overlaps 10.1.0.0/24 of network {NETWORK[:12]}.*Choose another subnet"):
         await network(world, OTHER, pool, driver="paper")
+    with pytest.raises(Conflict, match=r"overlaps 10\.1\.0\.0/24"):
+        await world.engine.networks.plan(evolve(first, id=OTHER, driver="paper"))
 
     assert before == world.host()
     assert set(world.engine.state.networks) == {NETWORK}

@@ -125,7 +125,7 @@ def test_an_allocator_never_gives_an_offset_twice(steps: list[tuple[str, int, in
             assert found is None or (low <= found <= high and found not in model)
             model |= set() if found is None else {found}
         assert len(model) == allocator.count
-        assert [offset not in model for offset in range(16)] == [allocator.is_free(offset) for offset in range(16)]
+        assert [offset not in model for offset in range(16)] == [allocator.first_free(at, at) == at for at in range(16)]
 
 
 class Words(dict[int, int]):

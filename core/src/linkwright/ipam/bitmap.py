@@ -100,10 +100,6 @@ class Allocator:
         """How many offsets are in use."""
         return len(self._bits) - len(self._resting)
 
-    def is_free(self, offset: int) -> bool:
-        """Whether :meth:`take` would succeed."""
-        return offset not in self._bits or offset in self._resting
-
     def take(self, offset: int) -> bool:
         """Take exactly *offset*; False if it is in use."""
         if offset in self._resting:
