@@ -129,6 +129,7 @@ KINDS = {
         (PARENT,),
         (evolve(CHILD, kind=Macvlan("lwp0", bc_queue_len=3000)),),
     ),
+    "macvlan, source": Kind(evolve(CHILD, kind=Macvlan("lwp0", MacvlanMode.SOURCE, sources=(M2, M1))), (PARENT,)),
     "ifb": Kind(QUEUE, (), (evolve(QUEUE, mtu=1400, up=False),)),
     "vlan": Kind(TAGGED, (PARENT,), (evolve(TAGGED, mtu=1400),), needs="vlan"),
     "ipvlan": Kind(LAYERED, (PARENT,), (evolve(LAYERED, up=False),), needs="ipvlan"),

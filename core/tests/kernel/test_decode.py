@@ -128,14 +128,14 @@ def test_a_link_is_read_with_its_kind(
     assert Link("lw0", expected, mtu=1400, mac=M1, master="", up=False) == row.link(NAMES.get)
 
 
-def test_a_link_is_read_with_master_state_port_group_and_mark() -> None:
+def test_a_link_is_read_with_master_state_port_and_mark() -> None:
     """All that may be wished of a port is in the value."""
     names = ("IFLA_BRPORT_LEARNING", "IFLA_BRPORT_UNICAST_FLOOD", "IFLA_BRPORT_MODE", "IFLA_BRPORT_ISOLATED")
     port = [[name, int(name.endswith("MODE"))] for name in (*names, "IFLA_BRPORT_NEIGH_SUPPRESS")]
-    above = [["IFLA_MASTER", 4], ["IFLA_GROUP", 9], ["IFLA_IFALIAS", str(MARK)]]
+    above = [["IFLA_MASTER", 4], ["IFLA_IFALIAS", str(MARK)]]
     row = link(above, flags=rt.IFF_UP, kind="bridge", data=[], port=port)
     value = row.link(NAMES.get)
-    assert (row.group, value.master, value.up, value.mark) == (9, "br0", True, MARK)
+    assert (value.master, value.up, value.mark) == ("br0", True, MARK)
     assert BridgePort(learning=False, flood=False, hairpin=True, isolated=False, neighbour_suppress=False) == value.port
 
 

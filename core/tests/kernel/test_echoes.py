@@ -8,7 +8,7 @@ from attrs import evolve
 from linkwright.kernel import echoes
 from linkwright.kernel.echoes import Echoes
 from linkwright.model.mac import Mac
-from linkwright.plan.resources import Address, Bridge, FdbEntry, Link, Veth
+from linkwright.plan.resources import Address, Bridge, BridgeVlan, FdbEntry, Link, Veth
 from linkwright.plan.steps import Action, Step
 
 ENTRY = FdbEntry("lwx0", Mac.parse("02:00:00:00:00:01"), ip_address("10.0.0.8"))
@@ -63,3 +63,14 @@ def test_what_is_never_echoed_is_forgotten_in_the_end(monkeypatch: pytest.Monkey
     for entry in entries:
         known.expect([Step(Action.DELETE, entry)])
     assert [known.is_unmade(entry.key) for entry in entries] == [False] * 20 + [True] * 10
+
+
+def test_what_went_with_its_link_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step unmakes it; the oldest are dropped, and what was asked for again is not old."""
+    monkeypatch.setattr(echoes, "_REMEMBERED", 10)
+    known = Echoes()
+    members = [BridgeVlan(f"lwh{number}", 1) for number in range(14)]
+    for some in (members[:8], members[8:]):
+        known.expect([Step(Action.CREATE, BRIDGE), *(Step(Action.CREATE, member) for member in some)])
+    assert [member for member in members if known.is_made(member)] == members[5:]
+    assert known.is_made(FULL)

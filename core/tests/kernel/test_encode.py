@@ -645,6 +645,10 @@ OF_IPROUTE2: dict[str, tuple[LinkKind, set[str]]] = {
         Macvlan("eth3", bc_queue_len=2000),
         {"08000700d0070000", "0800010004000000"},
     ),
+    "type macvlan mode source macaddr set 02:00:00:00:00:01 02:00:00:00:00:02": (
+        Macvlan("eth3", MacvlanMode.SOURCE, sources=(M2, M1)),
+        {"0800010010000000", "0800030003000000", "1c0005000a0004000200000000010000" + "0a0004000200000000020000"},
+    ),
     "type bridge vlan_filtering 1 vlan_default_pvid 0": (
         Bridge(vlan_filtering=True, default_pvid=0),
         {"0500070001000000", "0600270000000000"},

@@ -1,10 +1,12 @@
 """What is done to a link that Join lends, on the real kernel: into a sandbox, dressed, and back."""
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import ip_address, ip_interface
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -80,6 +82,14 @@ def test_a_sandbox_that_is_gone_is_named(host: Namespace) -> None:
     with pytest.raises(KernelError, match="ip link set lwc0 netns /run/netns/gone`: ENOENT") as caught:
         inside(host, partial(lending.move, "lwc0", "/run/netns/gone"))
     assert caught.value.code == errno.ENOENT
+    assert "lwc0" in host.run("ip", "link")
+
+
+def test_a_sandbox_that_is_something_else_is_refused_at_once(host: Namespace, tmp_path: Path) -> None:
+    """A FIFO at that path would be waited for, with everything else that the thread has to do."""
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(KernelError, match=r"ip link set lwc0 netns .*fifo`: EINVAL"):
+        inside(host, partial(lending.move, "lwc0", str(tmp_path / "fifo")))
     assert "lwc0" in host.run("ip", "link")
 
 

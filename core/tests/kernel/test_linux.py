@@ -277,6 +277,31 @@ async def test_probing_features_makes_nothing(host: RealHost) -> None:
     assert shown == [host.namespace.run("tc", *words.split()) for words in ("qdisc show", "actions ls action mirred")]
 
 
+@pytest.mark.netns
+async def test_in_use_are_the_hosts_addresses_and_those_of_neighbours_that_answered(host: RealHost) -> None:
+    """Of a point-to-point link our end, not the peer's; of neighbours none that is only being asked for, or failed."""
+    for command in (
+        "ip link add lwb0 up type bridge",
+        "ip addr add 10.9.0.1 peer 10.9.0.99/32 dev lwb0",
+        "ip addr add fd00:9::1/64 dev lwb0 nodad",
+        "ip neigh add 10.9.0.2 dev lwb0 lladdr 02:00:00:00:00:02 nud stale",
+        "ip neigh add fd00:9::2 dev lwb0 lladdr 02:00:00:00:00:02 nud permanent",
+        "ip neigh add 10.9.0.3 dev lwb0 nud failed",
+    ):
+        host.namespace.run(*command.split())
+    found = {str(address) for address in await host.kernel.live_addresses()}
+    assert {"10.9.0.1", "fd00:9::1", "10.9.0.2", "fd00:9::2"} <= found
+    assert found.isdisjoint({"10.9.0.99", "10.9.0.3"})
+
+
+@pytest.mark.netns
+async def test_a_strangers_link_may_be_called_anything(host: RealHost) -> None:
+    """What the kernel takes for a name is one: otherwise no snapshot could be read while such a link is there."""
+    for name in ("a\u2003b", "a\x85b", "a\x1cb"):
+        host.namespace.run("ip", "link", "add", name, "type", "bridge")
+        assert ("link", name) in (await host.kernel.snapshot()).resources
+
+
 # --- figures -------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,7 @@ CASES: list[tuple[Resource, Resource, set[str], set[str]]] = [
     (Link("a", Veth("lwc1", Mac.derive("a"))), Link("a", Veth("eth0", Mac.derive("b"))), set(), set()),
     (Link("a", Macvlan("eth0")), Link("a", Macvlan("eth1")), {"kind.parent"}, {"kind.parent"}),
     (Link("a", Macvlan("x")), Link("a", Macvlan("x", MacvlanMode.VEPA)), {"kind.mode"}, {"kind.mode"}),
+    (Link("a", Macvlan("x")), Link("a", Macvlan("x", sources=[Mac.derive("a")])), {"kind.sources"}, {"kind.sources"}),
     (Sysctl("net/x", "0"), Sysctl("net/x", "1", before_up="lwb1", hold=Hold.BORROW), {"value"}, set()),
     (Sysctl("net/x", "0"), Sysctl("net/x", "0", before_up="lwb1", otherwise="1"), set(), set()),
     (Link("a", Bridge(True, False, 1)), Link("a", Bridge(None, True, 0)), _FILTERING, set()),

@@ -104,6 +104,17 @@ GOLDEN: list[tuple[Step, str]] = [
         "ip link add lwm1 link eth0 type macvlan mode bridge bcqueuelen 2000",
     ),
     (
+        Step(
+            CREATE,
+            Link(
+                "lwm1",
+                Macvlan("eth0", MacvlanMode.SOURCE, sources=(Mac.parse("02:00:00:00:00:02"), MAC)),
+                up=None,
+            ),
+        ),
+        "ip link add lwm1 link eth0 type macvlan mode source macaddr set 02:00:00:00:00:01 02:00:00:00:00:02",
+    ),
+    (
         Step(CREATE, Link("lwb1", Bridge(vlan_filtering=True, default_pvid=0), master="")),
         "ip link add lwb1 up type bridge vlan_filtering 1 vlan_default_pvid 0",
     ),

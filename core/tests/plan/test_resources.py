@@ -38,7 +38,7 @@ from linkwright.plan import (
     undo,
 )
 
-BAD_NAMES = ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-bytes-ab", "äääääääää"]
+BAD_NAMES = ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "a\u00e0", "sixteen-bytes-ab", "äääääääää"]
 MAKERS: list[Callable[[str], object]] = [Link, Veth, Macvlan, Ipvlan, lambda name: Vlan(name, 1)]
 ZERO = Mac(bytes(6))
 BRIDGE = Link("lwb1", Bridge())
@@ -50,6 +50,12 @@ def test_a_name_that_the_kernel_would_refuse_cannot_be_written_down(name: str, m
     """A link, a veth's peer and a parent are all named; the author learns it where the name is made."""
     with pytest.raises(ValueError, match=f"is no link name: 1 to {NAME_LENGTH} bytes"):
         make(name)
+
+
+@pytest.mark.parametrize("name", ["a\u2003b", "a\x85b", "a\x1cb"])
+def test_what_only_python_takes_for_a_space_may_be_in_a_name(name: str) -> None:
+    """The kernel goes by octets; a stranger's link of such a name must not be in the way of reading all others."""
+    assert Link(name).name == name
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.@", min_size=3, max_size=NAME_LENGTH))
@@ -91,7 +97,7 @@ def test_a_range_of_vlans_is_a_wish_for_each() -> None:
         BridgeVlan("a", 10, last=9)
 
 
-@pytest.mark.parametrize(("rate", "burst"), [(0, 1500), (7, 1500), (8, 0), (8000, 1 << 32), (8000, 300_000)])
+@pytest.mark.parametrize(("rate", "burst"), [(0, 1500), (7, 1500), (8, 0), (8000, 1 << 32), (8000, 300_000), (15, 400)])
 def test_a_shaper_that_cannot_be_is_no_value(rate: int, burst: int) -> None:
     """Less than a byte a second, no burst, more than 32 bits of bytes, or of ticks that it takes to earn them."""
     with pytest.raises(ValueError, match=r"rate|burst"):

@@ -45,7 +45,9 @@ def test_a_role_is_one_letter(role: str) -> None:
         sdk.link_name(role, "x")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a:b", "a b", "eth%d", "x" * 16, "é" * 8, "a\x00b"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "a:b", "a b", "eth%d", "x" * 16, "é" * 8, "à", "a\u2003b", "\ud800", "a\x00b"]
+)
 def test_p_23_a_users_name_for_an_interface_is_one_that_the_kernel_takes(name: str) -> None:
     """Refused before anything is made, with what would do."""
     with pytest.raises(sdk.Refused, match="is no interface name: 1 to 15 bytes"):

@@ -18,7 +18,7 @@ LINKS = (
     sdk.LinkFact("eth0"),
     sdk.LinkFact("eth1", mtu=9000, up=False),
     sdk.LinkFact("eth0.50", kind="vlan"),
-    sdk.LinkFact("eth0.60", kind="vlan", ours=True),
+    sdk.LinkFact("eth0.60", kind="vlan", mtu=1400, ours=True),
     sdk.LinkFact("eth2", master="br0"),
     sdk.LinkFact("br0", kind="bridge"),
     sdk.LinkFact("mac0", kind="macvlan"),

@@ -5,7 +5,7 @@ from linkwright_macvlan import Ipvlan, Macvlan
 
 
 class TestMacvlan(DriverConformance):
-    """On the LAN, reached by the host, alone on its parent, on a VLAN, and with nothing behind it."""
+    """On the LAN, reached by the host, alone on its parent, on a VLAN, hearing one station, with nothing behind it."""
 
     driver = Macvlan
     examples = (
@@ -13,6 +13,9 @@ class TestMacvlan(DriverConformance):
         {"parent": "up0", "host_access": "true"},
         Example({"parent": "up0", "macvlan_mode": "passthru"}, containers=1),
         Example({"parent": "up0.50", "macvlan_mode": "private"}, siblings=False, needs=("vlan",)),
+        Example(
+            {"parent": "up0", "macvlan_mode": "source", "macvlan_source_macs": "02:00:00:00:00:01"}, siblings=False
+        ),
         {"mtu": "9000"},
     )
 

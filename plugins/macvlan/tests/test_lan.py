@@ -89,6 +89,12 @@ def described(host: Any, link: str) -> dict[str, Any]:
     return {key: seen[key] for key in ("flags", "mtu", "operstate", "address", "addr_info")}
 
 
+def received(container: Any) -> int:
+    """Return how many packets have come in by its link."""
+    (seen,) = json.loads(container.run("ip", "-j", "-s", "link", "show", "dev", "eth0"))
+    return int(seen["stats64"]["rx"]["packets"])
+
+
 @pytest.mark.parametrize(("mode", "neighbours"), [("bridge", True), ("private", False), ("vepa", False)])
 def test_m_01_containers_stand_on_the_lan(mode: str, *, neighbours: bool, lan: Lan) -> None:
     """They reach its router in every mode, and each other where the mode, or the switch, says so."""
@@ -112,6 +118,20 @@ def test_m_01_m_04_a_passthru_link_has_the_parent_and_its_hardware_address_alone
         lan.start(network, "4", "192.0.2.4/24")
     container.ip("link del eth0")
     assert described(lan.host, "eth0") == before
+
+
+def test_m_01_in_mode_source_a_container_hears_whom_it_was_told_to_and_nobody_else(lan: Lan) -> None:
+    """Not its siblings, not other stations; but of those that it hears all that comes to the parent."""
+    network = lan.network(macvlan_mode="source", macvlan_source_macs=described(lan.router, "lan0")["address"])
+    first, _second = lan.start(network, "3", "192.0.2.3/24"), lan.start(network, "4", "192.0.2.4/24")
+    assert first.reaches("192.0.2.1")
+    assert lan.router.reaches("192.0.2.3")
+    assert cut_off(first, "192.0.2.4")
+    before = received(first)
+    assert lan.router.reaches("192.0.2.2")
+    assert received(first) > before
+    lan.router.ip("link set lan0 address 02:00:00:00:00:77")
+    assert cut_off(first, "192.0.2.1")
 
 
 def test_m_02_m_07_the_parent_is_as_it_was_and_gives_its_mtu(lan: Lan) -> None:

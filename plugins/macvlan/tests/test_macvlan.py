@@ -8,13 +8,14 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from plugins.macvlan.tests.asked import ENDPOINT, FOUR, FOUR_MORE, HOST, LINKS, MACVLAN, SIX, macvlan
+from plugins.macvlan.tests.asked import ENDPOINT, FOUR, FOUR_MORE, HOST, LINKS, MACVLAN, SIX, host_in, macvlan
 
 from linkwright import sdk
 from linkwright_macvlan import Options
 
 ADD = "ip link add lwme0e1e2e3e4e5 link"
 MAC = "address 02:42:0a:01:00:09 type macvlan"
+ROUTER = "02:00:00:00:00:fe"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,10 @@ MAC = "address 02:42:0a:01:00:09 type macvlan"
         ({"macvlan_mode": "private"}, f"{ADD} eth0 {MAC} mode private\n"),
         ({"macvlan_mode": "vepa"}, f"{ADD} eth0 {MAC} mode vepa\n"),
         ({"macvlan_mode": "passthru"}, f"{ADD} eth0 {MAC} mode passthru\n"),
+        (
+            {"macvlan_mode": "source", "macvlan_source_macs": f"{ROUTER}, 02-00-00-00-00-01,{ROUTER}"},
+            f"{ADD} eth0 {MAC} mode source macaddr set 02:00:00:00:00:01 {ROUTER}\n",
+        ),
         ({"bc_queue_len": "5000"}, f"{ADD} eth0 {MAC} mode bridge bcqueuelen 5000\n"),
     ],
 )
@@ -44,10 +49,22 @@ def test_m_01_a_passthru_link_keeps_its_parents_hardware_address(ask: Callable[.
     assert link.mac is None
 
 
-MODES = "write private, vepa, bridge or passthru; other modes are not offered"
+TOGETHER = "options of driver macvlan: macvlan_mode=source and macvlan_source_macs go together"
 OPTIONS = [
-    ({"macvlan_mode": "bad"}, f"option macvlan_mode='bad' of driver macvlan: {MODES}"),
-    ({"macvlan_mode": "source"}, f"option macvlan_mode='source' of driver macvlan: {MODES}"),
+    (
+        {"macvlan_mode": "bad"},
+        "option macvlan_mode='bad' of driver macvlan: write private, vepa, bridge, passthru or source",
+    ),
+    ({"macvlan_mode": "source"}, TOGETHER),
+    ({"macvlan_source_macs": ROUTER}, TOGETHER),
+    (
+        {"macvlan_mode": "source", "macvlan_source_macs": "ff:ff:ff:ff:ff:ff"},
+        "option macvlan_source_macs='ff:ff:ff:ff:ff:ff' of driver macvlan: nobody sends from ff:ff:ff:ff:ff:ff",
+    ),
+    (
+        {"macvlan_mode": "source", "macvlan_source_macs": f"{ROUTER},"},
+        f"option macvlan_source_macs='{ROUTER},' of driver macvlan: '' is not a hardware address",
+    ),
     ({"parent": "eth0/50"}, "option parent='eth0/50' of driver macvlan: 'eth0/50' is no interface name"),
     ({"bc_queue_len": "0"}, "option bc_queue_len='0' of driver macvlan: write a whole number from 1 to 4294967295"),
     ({"macvlan_mod": "vepa"}, "driver macvlan has no option 'macvlan_mod'; did you mean 'macvlan_mode'?"),
@@ -95,6 +112,15 @@ def test_m_06_the_gateway_is_that_of_the_addresss_own_subnet(ask: Callable[..., 
     ]
 
 
+@pytest.mark.parametrize(("of", "values"), [(ENDPOINT, ["0"]), (evolve(ENDPOINT, ipv6=None), [])])
+def test_m_08_the_hosts_link_has_ipv6_where_a_container_has(of: sdk.Endpoint, values: list[str]) -> None:
+    """For one of IPv4 alone nobody switches it on."""
+    network = macvlan(host_in(FOUR, "192.0.2.2"), host_in(SIX, "2001:db8::2"), host_access="true")
+    wishes = MACVLAN.endpoint(evolve(network, host=evolve(HOST, features=frozenset({"ipv6"}))), of)
+    settings = [one for one in wishes if isinstance(one, sdk.Sysctl)]
+    assert values == [one.value for one in settings if one.path.endswith("disable_ipv6")]
+
+
 @pytest.mark.parametrize("internal", [True, False])
 def test_docker_chooses_no_gateway_by_itself(*, internal: bool) -> None:
     """The router of the LAN is where it is. What the user names with --gateway is asked for all the same."""
@@ -114,12 +140,13 @@ def test_m_07_without_the_option_the_kernel_keeps_the_mtu_at_the_parents(ask: Ca
     [
         ({}, "MTU 1501 is more than the 1500 of parent eth0; take a smaller one, or raise the parent's first"),
         ({"parent": "eth0.70"}, "MTU 1501 is more than the 1500 of parent eth0.70; take a smaller one, or raise"),
+        ({"parent": "eth0.60"}, "MTU 1501 is more than the 1400 of parent eth0.60; take a smaller one, or raise"),
     ],
 )
 def test_m_07_an_mtu_above_the_parents_is_refused(
     pairs: dict[str, str], text: str, refusal: Callable[[Callable[[], object]], str]
 ) -> None:
-    """A VLAN that is to be made has the MTU of what it is made on."""
+    """A VLAN that is to be made has the MTU of what it is made on; one of ours that is there has its own."""
     assert refusal(lambda: MACVLAN.network(macvlan(mtu="1501", **pairs))).startswith(text)
 
 

@@ -3,58 +3,33 @@
 import re
 import shlex
 from collections.abc import Callable
-from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from plugins.conftest import SECTIONS
 from plugins.macvlan.tests.asked import ENDPOINT, FOUR, HOST, IPVLAN, MACVLAN, SIX, host_in, ipvlan, macvlan
 
 from linkwright import sdk
+from linkwright.testkit import readme
 from linkwright_macvlan import IpvlanOptions, Options
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text()
+TITLE, PARTS = readme.sections(Path(__file__).parents[1] / "README.md")
 DRIVERS: dict[str, Any] = {"lw-macvlan": MACVLAN, "lw-ipvlan": IPVLAN}
 REACHED = macvlan(host_in(FOUR, "192.0.2.2"), host_in(SIX, "2001:db8::2", "host6"), host_access="true")
 
 
-def sections() -> dict[str, str]:
-    """The manual, cut at its headings."""
-    _, *parts = re.split(r"^## ", TEXT, flags=re.MULTILINE)
-    return {name: text for name, _, text in (part.partition("\n") for part in parts)}
-
-
 def test_it_has_the_form_of_all_manuals() -> None:
     """Name, Description, Options, What it does to the host, Limits, Metrics, Examples."""
-    assert TEXT.startswith("# linkwright-macvlan\n")
-    assert tuple(sections()) == (
-        "Name",
-        "Description",
-        "Options",
-        "What it does to the host",
-        "Limits",
-        "Metrics",
-        "Examples",
-    )
-
-
-def shown(value: object) -> str:
-    """A default as it would be typed after ``-o key=``; nothing where it stands for "none"."""
-    plain = str(value).lower() if isinstance(value, bool) else value.value if isinstance(value, Enum) else value
-    return f"`{plain}`" if plain not in (None, "") else ""
+    assert (TITLE, tuple(PARTS)) == ("linkwright-macvlan", SECTIONS)
 
 
 @pytest.mark.parametrize("options", [Options, IpvlanOptions])
 def test_its_tables_are_the_options_that_there_are(options: type) -> None:
     """By the names that Docker's own drivers have, with defaults and what they mean."""
-    rows = [
-        f"| {', '.join(f'`{key}`' for key in spec.keys)} | {shown(getattr(options(), name))} | {spec.help} |"
-        for name, spec in sdk.specs(options).items()
-    ]
-    table = "\n".join(["| option | default | meaning |", "| --- | --- | --- |", *rows])
-    assert f"\n\n{table}\n\n" in sections()["Options"]
+    assert f"\n\n{readme.options_table(options)}\n\n" in PARTS["Options"]
 
 
 def test_it_shows_the_steps_that_are_taken(ask: Callable[..., Any]) -> None:
@@ -69,13 +44,13 @@ def test_it_shows_the_steps_that_are_taken(ask: Callable[..., Any]) -> None:
         ask(IPVLAN, ipvlan(FOUR, SIX, ipvlan_mode="l3"), shared).endpoint_text,
         ask(MACVLAN, evolve(REACHED, host=with_features), ENDPOINT).endpoint_text,
     ]
-    blocks = re.findall(r"^```sh\n(.*?)^```$", sections()["What it does to the host"], flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PARTS["What it does to the host"], flags=re.DOTALL | re.MULTILINE)
     assert blocks == steps
 
 
 def test_its_examples_are_networks_that_can_be_made(ask: Callable[..., Any]) -> None:
     """Options are read, and the driver has an answer, on a host that has eth0 and every kind of link."""
-    commands = sections()["Examples"].replace("\\\n", " ").splitlines()
+    commands = PARTS["Examples"].replace("\\\n", " ").splitlines()
     examples = [shlex.split(line) for line in commands if line.startswith("docker network create")]
     assert {dict(pairwise(words))["-d"] for words in examples} == set(DRIVERS)
     for words in examples:

@@ -20,6 +20,7 @@ NETWORKS: Mapping[str, sdk.Network[Any]] = {
     "private": macvlan(FOUR, macvlan_mode="private"),
     "vepa": macvlan(FOUR, macvlan_mode="vepa", mtu="1300"),
     "passthru": macvlan(FOUR, macvlan_mode="passthru"),
+    "source": macvlan(FOUR, macvlan_mode="source", macvlan_source_macs="02:00:00:00:00:01,02:00:00:00:00:02"),
     "a long queue": macvlan(FOUR, bc_queue_len="2000"),
     "isolated": macvlan(FOUR, parent="", mtu="9000"),
     "host access": macvlan(*ACCESS, host_access="true"),

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import NamedTuple
 
 from linkwright.kernel import rtnetlink as rt
-from linkwright.kernel.netlink import Message, attributes, number, string
+from linkwright.kernel.netlink import Message, attributes, number, repeated, string
 from linkwright.model import Address as IPAddress
 from linkwright.model import Interface, Prefix
 from linkwright.model.mac import Mac
@@ -76,7 +76,6 @@ class LinkRow(NamedTuple):
     lower: int  # the parent's index, or the veth peer's
     elsewhere: bool  # ``lower`` is an index in another namespace
     up: bool
-    group: int
     mark: Mark | None
     data: dict[int, bytes]
     port: BridgePort | None
@@ -122,7 +121,6 @@ def link(message: Message) -> LinkRow:
         lower=_number(found, rt.IFLA_LINK),
         elsewhere=rt.IFLA_LINK_NETNSID in found,
         up=bool(flags & rt.IFF_UP),
-        group=_number(found, rt.IFLA_GROUP),
         mark=None if alias is None else Mark.parse(string(alias)),
         data=_nested(info.get(rt.IFLA_INFO_DATA)),
         port=_port(info),
@@ -141,7 +139,9 @@ def _kind(row: LinkRow, names: Names) -> LinkKind:
         case "macvlan":
             mode = _MODES.get(_number(row.data, rt.IFLA_MACVLAN_MODE), MacvlanMode.BRIDGE)
             queue = row.data.get(rt.IFLA_MACVLAN_BC_QUEUE_LEN)
-            return Macvlan(lower, mode, None if queue is None else number(queue))
+            heard = row.data.get(rt.IFLA_MACVLAN_MACADDR_DATA, b"")
+            sources = [Mac(octets) for _, octets in repeated(heard, 0, len(heard))]
+            return Macvlan(lower, mode, None if queue is None else number(queue), sources)
         case "ipvlan":
             flag = _IPVLAN_FLAGS.get(_number(row.data, rt.IFLA_IPVLAN_FLAGS), IpvlanFlag.BRIDGE)
             return Ipvlan(lower, _LAYERS.get(_number(row.data, rt.IFLA_IPVLAN_MODE), IpvlanMode.L3), flag)

@@ -7,6 +7,8 @@ needless look, never a missed change.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
 
 from linkwright.plan.compare import changed
 from linkwright.plan.resources import Element, Key, Link, Redirect, Resource, Route, Shaper, Sysctl, Veth
@@ -14,7 +16,8 @@ from linkwright.plan.steps import Action, Step
 
 #: Kinds of which the port id tells enough, or of which rtnetlink tells nothing.
 _TOLD_BY_PORT = frozenset({Route, Shaper, Redirect, Sysctl, Element})
-#: Keys deleted whose echo has not come, at most: of those gone already none will.
+#: Keys made, and keys deleted whose echo has not come, at most: what goes with its link is never unmade, and of what
+#: was gone already no echo comes.
 _REMEMBERED = 50_000
 
 
@@ -37,11 +40,11 @@ class Echoes:
                     self._unmade[key] = None
             else:
                 key = resource.key
+                self._made.pop(key, None)  # so that it is the youngest
                 self._made[key] = resource
                 self._unmade.pop(key, None)
-        if len(self._unmade) > _REMEMBERED:
-            for key in list(self._unmade)[:-_REMEMBERED]:
-                self._unmade.pop(key, None)
+        _drop_oldest(self._made)
+        _drop_oldest(self._unmade)
 
     def forget(self, steps: Iterable[Step]) -> None:
         """Note that it was not done after all: whatever is told of these is news."""
@@ -65,6 +68,11 @@ class Echoes:
 
 
 _MISSING = object()
+
+
+def _drop_oldest(remembered: dict[Key, Any]) -> None:
+    for key in list(islice(remembered, max(0, len(remembered) - _REMEMBERED))):
+        remembered.pop(key, None)
 
 
 def _keys(resource: Resource) -> Sequence[Key]:

@@ -129,7 +129,11 @@ def _veth(kind: Veth, link: Link, indexes: Indexes, _: int) -> bytes:
 
 
 def _macvlan(kind: Macvlan, _: Link, __: Indexes, ___: int) -> bytes:
-    return u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE[kind.mode.value]) + _settings(kind, None)
+    data = u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE[kind.mode.value]) + _settings(kind, None)
+    if kind.sources:
+        heard = (attribute(rt.IFLA_MACVLAN_MACADDR, source.octets) for source in kind.sources)
+        data += u32(rt.IFLA_MACVLAN_MACADDR_MODE, rt.MACVLAN_MACADDR_SET) + nested(rt.IFLA_MACVLAN_MACADDR_DATA, *heard)
+    return data
 
 
 def _ipvlan(kind: Ipvlan, _: Link, __: Indexes, ___: int) -> bytes:

@@ -15,11 +15,8 @@ from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, nested, text
 from linkwright.kernel.transport import Rtnetlink
 
-#: Feature → the rtnetlink kind of link that it is the presence of.
-_KINDS: Mapping[str, str] = {
-    name: name
-    for name in ("bridge", "veth", "macvlan", "ipvlan", "vxlan", "vlan", "dummy", "vrf", "geneve", "wireguard", "ifb")
-}
+#: Kinds of links, as rtnetlink calls them: each is a feature of that name.
+_KINDS = ("bridge", "veth", "macvlan", "ipvlan", "vxlan", "vlan", "dummy", "vrf", "geneve", "wireguard", "ifb")
 #: A tag protocol that no VLAN has; only a kernel with bridge VLAN filtering looks at it (br_validate).
 _NO_VLAN_PROTOCOL = b"\x12\x34"
 
@@ -34,7 +31,7 @@ def probe(netlink: Rtnetlink, proc_sys: Path = Path("/proc/sys")) -> frozenset[s
     Asking for a kind may load its module, as making such a link would. OSError if the socket fails.
     """
     questions: dict[str, tuple[Request, Callable[[int], bool]]] = {
-        name: (_ask(kind), lambda code: code != errno.EOPNOTSUPP) for name, kind in _KINDS.items()
+        kind: (_ask(kind), lambda code: code != errno.EOPNOTSUPP) for kind in _KINDS
     }
     protocol = attribute(rt.IFLA_BR_VLAN_PROTOCOL, _NO_VLAN_PROTOCOL)
     questions["vlan_filtering"] = (_ask("bridge", protocol), lambda code: code == errno.EPROTONOSUPPORT)

@@ -12,7 +12,6 @@ from linkwright.kernel.decode import LinkRow, RouteRow
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.model import HostFacts, Interface, LinkFact, Prefix
-from linkwright.plan.resources import Address
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -34,7 +33,7 @@ def facts(netlink: Rtnetlink, reader: Reader, names: Iterable[str], features: fr
     uplink = _uplink(netlink, links)
     return HostFacts(
         uplink=None if uplink is None else _fact(uplink, reader, links),
-        addresses=() if uplink is None else _addresses(netlink, uplink),
+        addresses=() if uplink is None else _addresses(reader, uplink),
         links=tuple(_fact(by_name[name], reader, links) for name in dict.fromkeys(names) if name in by_name),
         features=features,
     )
@@ -61,11 +60,9 @@ def _uplink(netlink: Rtnetlink, links: Mapping[int, LinkRow]) -> LinkRow | None:
     return None if best is None else links[best.output]
 
 
-def _addresses(netlink: Rtnetlink, link: LinkRow) -> tuple[Interface, ...]:
+def _addresses(reader: Reader, link: LinkRow) -> tuple[Interface, ...]:
     """Its addresses that reach further than the link, IPv4 first."""
-    body = rt.IFADDR.pack(rt.AF_UNSPEC, 0, 0, 0, link.ifindex)
-    found = (decode.address(message, lambda _: link.name) for message in netlink.dump(rt.RTM_GETADDR, body))
-    values = [one.resource.interface for one in found if one is not None and isinstance(one.resource, Address)]
+    values = [one.interface for one in reader.addresses(lambda _: link.name, link.ifindex)]
     return tuple(sorted((value for value in values if not value.ip.is_link_local), key=lambda value: value.version))
 
 

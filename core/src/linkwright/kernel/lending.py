@@ -5,7 +5,6 @@ KernelError says what the kernel refused. The order is the one of libnetwork's `
 """
 
 import errno
-import os
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -17,6 +16,7 @@ from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.batch import HostIndexes
 from linkwright.kernel.encode import encode
 from linkwright.kernel.netlink import Request, attribute, text, u32
+from linkwright.kernel.netns import opened
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.model import Interface, Mac
 from linkwright.plan.render import render
@@ -50,13 +50,10 @@ def move(link: str, namespace: str) -> None:
     """Move *link* into the network namespace at path *namespace*: it arrives down and without addresses."""
     said = f"ip link set {link} netns {namespace}"
     try:
-        descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        with opened(namespace) as descriptor:
+            _set(link, u32(_IFLA_NET_NS_FD, descriptor), said=said)
     except OSError as error:
         raise KernelError(error.errno or errno.EIO, step=said, extack=error.strerror or "") from error
-    try:
-        _set(link, u32(_IFLA_NET_NS_FD, descriptor), said=said)
-    finally:
-        os.close(descriptor)
 
 
 def put_up(link: str) -> None:
@@ -71,7 +68,7 @@ def dress(link: str, as_: Dress) -> None:
         _set(as_.name, attribute(rt.IFLA_ADDRESS, as_.mac.octets), said=f"ip link set {as_.name} address {as_.mac}")
     do(*(Step(Action.CREATE, Address(as_.name, interface)) for interface in as_.addresses))
     put_up(as_.name)
-    do(*(Step(Action.CREATE, _default(as_.name, gateway)) for gateway in as_.gateways))
+    do(*(Step(Action.CREATE, default_route(as_.name, gateway)) for gateway in as_.gateways))
 
 
 def undress(link: str, name: str) -> None:
@@ -79,7 +76,8 @@ def undress(link: str, name: str) -> None:
     _set(link, text(rt.IFLA_IFNAME, name), said=f"ip link set {link} name {name}", up=False)
 
 
-def _default(link: str, gateway: IPv4Address | IPv6Address) -> Route:
+def default_route(link: str, gateway: IPv4Address | IPv6Address) -> Route:
+    """Return the route over *link* to everything of *gateway*'s family."""
     everything = ip_network("0.0.0.0/0" if gateway.version == 4 else "::/0")  # noqa: PLR2004
     return Route(everything, link, via=gateway)
 

@@ -34,41 +34,13 @@ from linkwright.kernel.transport import Rtnetlink, open_events
 from linkwright.kernel.worker import Worker
 from linkwright.kernel.writer import Applied, Writer
 from linkwright.model import Announcement, Flows, Handover, HostFacts, Mac, Prefix
-from linkwright.plan.resources import (
-    Address,
-    BridgeVlan,
-    Element,
-    FdbEntry,
-    Key,
-    Link,
-    Neighbour,
-    Redirect,
-    Resource,
-    Route,
-    Shaper,
-    Sysctl,
-)
+from linkwright.plan.resources import Element, Key, Resource, Sysctl
 from linkwright.plan.steps import KernelEvent, Snapshot, Step
 
 T = TypeVar("T")
 
 #: Seconds that ending may take: a sweep of what is condemned, and the job under way.
 _CLOSE_SECONDS = 5.0
-
-
-#: Kinds of resources as the counters call them.
-_KIND: Mapping[type[Resource], str] = {
-    Link: "link",
-    Address: "address",
-    Route: "route",
-    Neighbour: "neighbour",
-    FdbEntry: "fdb",
-    BridgeVlan: "vlan",
-    Shaper: "shaper",
-    Redirect: "redirect",
-    Sysctl: "sysctl",
-    Element: "element",
-}
 
 
 class Elements(Protocol):
@@ -91,7 +63,7 @@ class Elements(Protocol):
 class KernelStatistics:
     """What the kernel half has done since it was opened. Sizes in bytes."""
 
-    operations: Mapping[tuple[str, str], int]  # by action and kind of resource
+    operations: Mapping[tuple[str, str], int]  # by action and kind of resource, as keys call it
     batches: int
     failures: int
     not_undone: int
@@ -270,7 +242,7 @@ class LinuxKernel:
         """Return the counts so far."""
         counts, doom = self._writer.counts, self._doom.statistics()
         return KernelStatistics(
-            operations={(action.value, _KIND[kind]): number for (action, kind), number in counts.operations.items()},
+            operations=dict(counts.operations),
             batches=counts.batches,
             failures=counts.failures + doom.failures,
             not_undone=counts.not_undone,

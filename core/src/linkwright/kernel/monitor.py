@@ -113,9 +113,7 @@ class Monitor:
     def _link(self, message: Message) -> Iterator[Key]:
         family, _, index, *_ = rt.IFINFO.unpack_from(message.data, message.start)
         before = self._known.get(index)
-        if (
-            family == rt.AF_BRIDGE
-        ):  # a port's settings changed, or it left its bridge: RTM_DELLINK, but the link is there
+        if family == rt.AF_BRIDGE:  # a port's settings changed, or it left its bridge: RTM_DELLINK, but it is there
             if before is not None and not self._is_own(message) and not is_doomed(before.link.name):
                 yield before.link.key
             return

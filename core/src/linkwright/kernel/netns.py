@@ -8,8 +8,8 @@ import ctypes
 import fcntl
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import outcome
@@ -21,33 +21,34 @@ _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
 #: Seconds between looks for a namespace that is to come: an engine takes some 10 ms to make one.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a path from outside may be a FIFO
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """Open what is at *path*, which comes from outside and may be a FIFO: that must not block. OSError if it cannot."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def enter(path: str) -> None:
     """Move the calling thread into the network namespace at *path*, for the rest of its life. OSError if it cannot."""
-    descriptor = os.open(path, _OPEN)
-    try:
+    with opened(path) as descriptor:
         libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
         if libc.setns(descriptor, _CLONE_NEWNET) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), path)
-    finally:
-        os.close(descriptor)
 
 
 def is_alive(path: str) -> bool:
     """Whether *path* is a network namespace: after an unmount it is an empty file, or nothing."""
     try:
-        descriptor = os.open(path, _OPEN)
-    except OSError:
-        return False
-    try:
-        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == _CLONE_NEWNET
+        with opened(path) as descriptor:
+            return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == _CLONE_NEWNET
     except OSError:  # ENOTTY: a file like any other
         return False
-    finally:
-        os.close(descriptor)
 
 
 async def appear(path: str, limiter: trio.CapacityLimiter | None = None) -> None:

@@ -7,17 +7,16 @@ the thread. What libnetwork does itself is in ``lending``.
 import errno
 import socket
 from contextlib import suppress
-from ipaddress import ip_network
 from itertools import count
 
 from linkwright.errors import KernelError
-from linkwright.kernel import decode, encode_link, lending
+from linkwright.kernel import encode_link, lending
 from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.sysctls import Sysctls
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.model import Address, Handover, Mac
-from linkwright.plan import resources
+from linkwright.plan.resources import Route, Sysctl
 from linkwright.plan.steps import Action, Step
 
 
@@ -25,13 +24,11 @@ def addresses_here() -> frozenset[Mac | Address]:
     """Return the hardware addresses of all links, and the addresses on them. OSError if they cannot be read."""
     netlink = Rtnetlink()
     try:
-        macs = {row.mac for row in Reader(netlink, "").links().values() if row.mac is not None}
-        dump = netlink.dump(rt.RTM_GETADDR, rt.IFADDR.pack(rt.AF_UNSPEC, 0, 0, 0, 0))
-        found = (decode.address(message, str) for message in dump)
-        values = [one.resource for one in found if one is not None]
+        reader = Reader(netlink, "")
+        macs = {row.mac for row in reader.links().values() if row.mac is not None}
+        return frozenset({*macs, *(one.interface.ip for one in reader.addresses(str))})
     finally:
         netlink.close()
-    return frozenset({*macs, *(one.interface.ip for one in values if isinstance(one, resources.Address))})
 
 
 def dress(handover: Handover) -> str:
@@ -51,14 +48,13 @@ def _dressed(handover: Handover) -> str:
     name = handover.name or _free_name(handover.prefix)
     if any(interface.version == 6 for interface in handover.addresses):  # noqa: PLR2004
         # An engine switches IPv6 off in a sandbox, and on again for each link that has an address of it (moby, osl).
-        setting = resources.Sysctl(f"net/ipv6/conf/{handover.link}/disable_ipv6", "0")
+        setting = Sysctl(f"net/ipv6/conf/{handover.link}/disable_ipv6", "0")
         Sysctls().do(Step(Action.CHANGE, setting))
     lending.dress(handover.link, lending.Dress(name, handover.mac, handover.addresses))
     for destination, via in handover.routes:
-        _route(resources.Route(destination, name, via=via))
+        _route(Route(destination, name, via=via))
     for gateway in handover.gateways:
-        everything = ip_network("0.0.0.0/0" if gateway.version == 4 else "::/0")  # noqa: PLR2004
-        _route(resources.Route(everything, name, via=gateway))
+        _route(lending.default_route(name, gateway))
     return name
 
 
@@ -67,7 +63,7 @@ def _free_name(prefix: str) -> str:
     return next(name for number in count() if (name := f"{prefix}{number}") not in taken)
 
 
-def _route(route: resources.Route) -> None:
+def _route(route: Route) -> None:
     """Add *route*; another link's that leads there already stays."""
     try:
         lending.do(Step(Action.CREATE, route))

@@ -19,6 +19,8 @@ links as the kernel does, so that it can be there before its link is. In table `
 ``source4``     and those that take the address given here instead.
 ``published4``  address, protocol and port of the host → address and port of the container that is published there;
 ``wildcard4``   protocol and port → the same, at every address of the host.
+``relayed6``    address, protocol and port of the host where linkwright itself listens, for what no map leads anywhere,
+``anywhere6``   and protocol and port where it does at every address: closed to networks that do not lead outside.
 
 and in table ``bridge``, where the senders of frames are checked:
 
@@ -106,6 +108,8 @@ _SETS = (
     Set("trusted", _LINKS),
     *_of_family(4),
     *_of_family(6),
+    Set("relayed6", ("ipv6_addr", *_SERVICE)),
+    Set("anywhere6", _SERVICE),
 )
 
 _IPV4, _IPV6 = Implied("meta nfproto", "ipv4"), Implied("meta nfproto", "ipv6")
@@ -141,6 +145,13 @@ _PUBLISH: tuple[Rule, ...] = (
     (Translate("dnat", Family.IP, ("meta l4proto", "th dport"), "wildcard4"),),
     (_IPV6, Translate("dnat", Family.IP6, ("ip6 daddr", "meta l4proto", "th dport"), "published6")),
     (Translate("dnat", Family.IP6, ("meta l4proto", "th dport"), "wildcard6"),),
+)
+
+#: What is for the host itself. A service of its own may have a relayed port's number at another address, or in IPv4.
+_INPUT: tuple[Rule, ...] = ((_FROM_OURS, InSet(("iifname",), "outward", inverted=True), Verdict("goto", "relays")),)
+_RELAYS: tuple[Rule, ...] = (
+    (_IPV6, InSet(("ip6 daddr", "meta l4proto", "th dport"), "relayed6"), _REFUSE),
+    (Equals("meta nfproto", "ipv6"), InSet(("meta l4proto", "th dport"), "anywhere6"), _REFUSE),
 )
 
 _FORWARD: tuple[Rule, ...] = (
@@ -243,6 +254,8 @@ def ruleset(instance: str = "default", mark_bit: int = MARK_BIT, *, guard: bool 
         Chain("prerouting", _PREROUTING, Hook("nat", "prerouting", _DESTINATION_NAT)),
         Chain("output", _OUTPUT, Hook("nat", "output", _DESTINATION_NAT)),
         Chain("publish", _PUBLISH),
+        Chain("input", _INPUT, Hook("filter", "input", _FIRST)),
+        Chain("relays", _RELAYS),
         Chain("forward", _FORWARD, Hook("filter", "forward", _FIRST)),
         Chain("from_ours", _FROM),
         Chain("to_ours", _TO),

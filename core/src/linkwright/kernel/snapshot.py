@@ -20,7 +20,7 @@ from linkwright.kernel.netlink import NLM_F_ECHO, Message, text, u32
 from linkwright.kernel.single import is_single, single
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.plan.mark import Mark
-from linkwright.plan.resources import BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
+from linkwright.plan.resources import Address, BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
 from linkwright.plan.steps import Snapshot
 
 
@@ -103,6 +103,11 @@ class Reader:
         """Return *row* as a value; the names of other links are read one by one."""
         return row.link(_Rows(self).name)
 
+    def addresses(self, names: Names, index: int = 0) -> list[Address]:
+        """The addresses on the link with *index*, 0 for those on all links: what the kernel itself put there, too."""
+        found = (decode.address(message, names) for message in self._netlink.dump(rt.RTM_GETADDR, _addresses(index)))
+        return [one.resource for one in found if one is not None and isinstance(one.resource, Address)]
+
     def snapshot(self) -> Snapshot:
         """All links, what lies on ours, and all that is ours."""
         every = self.links()
@@ -181,7 +186,7 @@ class Reader:
             if found is not None:
                 yield found
 
-    def lying_on(self, row: LinkRow, *, gone: bool = True) -> list[tuple[Resource, int]]:
+    def lying_on(self, row: LinkRow, *, gone: bool) -> list[tuple[Resource, int]]:
         """All that lies on one link and goes when that goes down and leaves its bridge, and the protocol of each.
 
         With *gone* also what goes only with the link itself.

@@ -46,12 +46,12 @@ def shape(shaper: Shaper, indexes: Indexes, _: int = 0) -> list[Request]:
     parts = [attribute(rt.TCA_TBF_PARMS, spec + bytes(rt.RATESPEC.size) + waiting)]
     parts += [attribute(rt.TCA_TBF_RATE64, rate.to_bytes(8, sys.byteorder))] if rate > _LARGEST else []
     parts.append(u32(rt.TCA_TBF_BURST, shaper.burst))
-    return [_qdisc(rt.RTM_NEWQDISC, _PUT, indexes.of(shaper.link), "tbf", *parts)]
+    return [Request(rt.RTM_NEWQDISC, _PUT, _bucket(indexes.of(shaper.link)) + nested(rt.TCA_OPTIONS, *parts))]
 
 
 def unshape(shaper: Shaper, indexes: Indexes, _: int = 0) -> list[Request]:
     """Return what gives the root of its link back to the kernel, if it is ours."""
-    return [_qdisc(rt.RTM_DELQDISC, 0, indexes.of(shaper.link), "tbf")]
+    return [Request(rt.RTM_DELQDISC, 0, _bucket(indexes.of(shaper.link)))]
 
 
 def redirect(wish: Redirect, indexes: Indexes, _: int = 0) -> list[Request]:
@@ -65,9 +65,8 @@ def redirect(wish: Redirect, indexes: Indexes, _: int = 0) -> list[Request]:
         nested(rt.TCA_U32_ACT, nested(rt.TCA_ACT_TAB, text(rt.TCA_ACT_KIND, "mirred"), action)),
         attribute(rt.TCA_U32_SEL, everything),
     )
-    ingress = rt.TCMSG.pack(rt.AF_UNSPEC, index, rt.INGRESS_HANDLE, rt.TC_H_INGRESS, 0) + text(rt.TCA_KIND, "ingress")
     return [
-        Request(rt.RTM_NEWQDISC, _PUT, ingress),  # which may have stayed when only its filter was deleted
+        Request(rt.RTM_NEWQDISC, _PUT, _ingress(index)),  # which may have stayed when only its filter was deleted
         Request(rt.RTM_NEWTFILTER, NLM_F_CREATE, filters_of(index) + text(rt.TCA_KIND, "u32") + options),
     ]
 
@@ -80,13 +79,15 @@ def redirect_anew(wish: Redirect, indexes: Indexes, _: int = 0) -> list[Request]
 
 def lead_nowhere(wish: Redirect, indexes: Indexes, _: int = 0) -> list[Request]:
     """Return what removes the ingress qdisc of its link, with all filters."""
-    head = rt.TCMSG.pack(rt.AF_UNSPEC, indexes.of(wish.link), rt.INGRESS_HANDLE, rt.TC_H_INGRESS, 0)
-    return [Request(rt.RTM_DELQDISC, 0, head + text(rt.TCA_KIND, "ingress"))]
+    return [Request(rt.RTM_DELQDISC, 0, _ingress(indexes.of(wish.link)))]
 
 
-def _qdisc(kind: int, flags: int, index: int, name: str, *options: bytes) -> Request:
-    head = rt.TCMSG.pack(rt.AF_UNSPEC, index, _HANDLE, rt.TC_H_ROOT, 0) + text(rt.TCA_KIND, name)
-    return Request(kind, flags, head + (nested(rt.TCA_OPTIONS, *options) if options else b""))
+def _bucket(index: int) -> bytes:
+    return shaper_of(index) + text(rt.TCA_KIND, "tbf")
+
+
+def _ingress(index: int) -> bytes:
+    return rt.TCMSG.pack(rt.AF_UNSPEC, index, rt.INGRESS_HANDLE, rt.TC_H_INGRESS, 0) + text(rt.TCA_KIND, "ingress")
 
 
 # --- asking --------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Applied:
 class Counts:
     """What the writer has done since it was made."""
 
-    operations: Counter[tuple[Action, type[Resource]]] = field(factory=Counter)
+    operations: Counter[tuple[str, str]] = field(factory=Counter)  # by action and kind of resource, as keys call it
     batches: int = 0
     failures: int = 0
     not_undone: int = 0
@@ -91,7 +91,7 @@ class Writer:
         except Exception as error:  # a KernelError, or a fault of ours: neither may leave a half behind
             self._fail(error, applied)
             raise
-        self.counts.operations.update((step.action, type(step.resource)) for step in steps)
+        self.counts.operations.update((step.action.value, step.resource.key[0]) for step in steps)
         return applied
 
     def _fail(self, error: Exception, applied: Applied) -> None:
@@ -111,7 +111,7 @@ class Writer:
         for way_back in reversed(ways_back):
             try:
                 problems += way_back() or ()
-            except (KernelError, OSError, LookupError) as error:  # LookupError: a link that it lay on has gone
+            except (KernelError, OSError, LookupError, ValueError) as error:  # a link has gone; no set holds it
                 problems.append(f"could not undo: {error}")
         self.counts.not_undone += len(problems)
         return problems

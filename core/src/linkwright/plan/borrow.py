@@ -15,6 +15,7 @@ from attrs import evolve
 from linkwright.errors import Refused
 from linkwright.model.mac import Mac
 from linkwright.plan.check import PREFIX
+from linkwright.plan.compare import said
 from linkwright.plan.resources import Bridge, BridgePort, Existing, Hold, Key, Link, LinkKind, Resource, Sysctl
 
 #: Attributes of a borrowed link that a wish may change, beside those of its kind and as a port.
@@ -39,7 +40,7 @@ def _link_as_found(wish: Link, found: Link, known: Resource | None) -> Link | No
     # A port's settings go with its master, so then all are kept with it.
     port = found.port
     if wish.master is None and port is not None:
-        named_of_port = {name: getattr(port, name) for name in (_said(wish.port) if wish.port else {})}
+        named_of_port = {name: getattr(port, name) for name in said(wish.port)}
         port = BridgePort(**named_of_port) if named_of_port else None
     kept = Link(found.name, _kind_as_found(wish.kind, found.kind), hold=Hold.BORROW, up=named.pop("up", None), **named)
     kept = evolve(kept, port=port)
@@ -61,25 +62,21 @@ def _over(first: Link, second: Link) -> Link:
     missing = {name: getattr(second, name) for name in _PLAIN if getattr(first, name) is None}
     kind = second.kind
     if type(first.kind) is type(kind) and not isinstance(kind, Existing):
-        kind = evolve(kind, **_said(first.kind))
+        kind = evolve(kind, **said(first.kind))
     elif not isinstance(first.kind, Existing):
         kind = first.kind
     return evolve(first, kind=kind, port=_port_over(first.port, second.port), **missing)
 
 
 def _port_over(first: BridgePort | None, second: BridgePort | None) -> BridgePort | None:
-    return evolve(second, **_said(first)) if first is not None and second is not None else first or second
-
-
-def _said(value: Any) -> dict[str, Any]:
-    return {name: said for name, said in attrs.asdict(value, recurse=False).items() if said is not None}
+    return evolve(second, **said(first)) if first is not None and second is not None else first or second
 
 
 def _kind_as_found(wish: LinkKind, found: LinkKind) -> LinkKind:
     """A kind's settings that *wish* names; only a bridge has some that can be changed on a link of the host's."""
     if not (isinstance(wish, Bridge) and isinstance(found, Bridge)):
         return Existing()
-    named = {name: getattr(found, name) for name in _said(wish)}
+    named = {name: getattr(found, name) for name in said(wish)}
     return Bridge(**named) if named else Existing()
 
 
@@ -92,10 +89,10 @@ def found_attributes(resource: Resource) -> dict[str, str]:
         return {"value": resource.value}
     if not isinstance(resource, Link):
         raise TypeError(f"{resource!r} is never borrowed")
-    said = {name: value for name in _PLAIN if (value := getattr(resource, name)) is not None}
-    said |= {f"port.{name}": value for name, value in (_said(resource.port) if resource.port else {}).items()}
-    said |= {f"kind.{name}": value for name, value in _said(resource.kind).items()}
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in said.items()}
+    named = {name: value for name in _PLAIN if (value := getattr(resource, name)) is not None}
+    named |= {f"port.{name}": value for name, value in said(resource.port).items()}
+    named |= {f"kind.{name}": value for name, value in said(resource.kind).items()}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in named.items()}
 
 
 def found_resource(key: Key, attributes: Mapping[str, str]) -> Resource:

@@ -1,5 +1,7 @@
 """How a wish differs from what is there: the one place that says which attributes count. Pure."""
 
+from typing import Any
+
 import attrs
 
 from linkwright.plan.resources import Existing, Link, LinkKind, Resource, Shaper, Veth
@@ -10,6 +12,12 @@ _NOT_COMPARED = {"hold", "lent", "shared", "before_up", "otherwise", "on_bridge"
 
 #: A veth's peer may be in a sandbox, under another name: only its making names it.
 _MADE_ONCE: dict[type, set[str]] = {Veth: {"peer", "peer_mac"}}
+
+
+def said(value: Any) -> dict[str, Any]:
+    """Return the attributes that *value* says something of, by name; None says nothing."""
+    attributes = () if value is None else attrs.fields(type(value))
+    return {one.name: it for one in attributes if (it := getattr(value, one.name)) is not None}
 
 
 def changed(actual: Resource, wanted: Resource) -> frozenset[str]:
@@ -38,18 +46,12 @@ def _kind_changed(actual: LinkKind, wanted: LinkKind) -> set[str]:
     if type(actual) is not type(wanted):
         return {"kind"}
     skipped = _MADE_ONCE.get(type(wanted), set())
-    return {
-        f"kind.{attribute.name}"
-        for attribute in attrs.fields(type(wanted))
-        if attribute.name not in skipped
-        and getattr(wanted, attribute.name) is not None
-        and getattr(wanted, attribute.name) != getattr(actual, attribute.name)
-    }
+    named = said(wanted).items()
+    return {f"kind.{name}" for name, value in named if name not in skipped and value != getattr(actual, name)}
 
 
 def _port_changed(actual: object, wanted: object) -> set[str]:
-    wished = {name: value for name, value in attrs.asdict(wanted).items() if value is not None}  # type: ignore[arg-type]
-    return {"port"} if any(getattr(actual, name, None) != value for name, value in wished.items()) else set()
+    return {"port"} if any(getattr(actual, name, None) != value for name, value in said(wanted).items()) else set()
 
 
 def _shapes_alike(name: str, actual: Shaper, wanted: Shaper) -> bool:

@@ -4,6 +4,7 @@
 """
 
 import enum
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
@@ -22,10 +23,14 @@ NAME_LENGTH = 15
 LAST_VID = 4094
 
 
+#: What no link's name has in it: "/", ":", and what lib/ctype.c takes for a space, octet by octet.
+_NOT_IN_NAMES = frozenset(b"/:\t\n\v\f\r \xa0")
+
+
 def kernel_name(_: object, __: object, value: str) -> None:
-    """Refuse what dev_valid_name (net/core/dev.c) refuses."""
-    bad = any(character in "/:" or character.isspace() for character in value)
-    if bad or value in {".", ".."} or not 0 < len(value.encode()) <= NAME_LENGTH:
+    """Refuse what dev_valid_name (net/core/dev.c) refuses, and nothing else: a snapshot holds strangers' links too."""
+    octets = value.encode()
+    if value in {".", ".."} or not 0 < len(octets) <= NAME_LENGTH or not _NOT_IN_NAMES.isdisjoint(octets):
         raise ValueError(f"{value!r} is no link name: 1 to {NAME_LENGTH} bytes without '/', ':' or space")
 
 
@@ -33,6 +38,10 @@ def vlan_id(_: object, __: object, value: int) -> None:
     """Refuse what is no VLAN."""
     if not 1 <= value <= LAST_VID:
         raise ValueError(f"a VLAN is 1 … {LAST_VID}, not {value}")
+
+
+def _in_order(sources: Iterable[Mac]) -> tuple[Mac, ...]:
+    return tuple(sorted(set(sources)))  # the kernel tells them in an order of its own
 
 
 # --- kinds ---------------------------------------------------------------------------------------------------
@@ -78,13 +87,15 @@ class Macvlan:
     """A link with a hardware address of its own on a parent.
 
     ``bc_queue_len`` is how many broadcasts may wait to be copied to the parent's children; the largest of them counts.
+    In mode ``SOURCE`` the link hears what ``sources`` send, and nobody else.
     """
 
     kind: ClassVar[str] = "macvlan"
-    FIXED: ClassVar[frozenset[str]] = frozenset({"parent", "mode"})
+    FIXED: ClassVar[frozenset[str]] = frozenset({"parent", "mode", "sources"})
     parent: str = field(validator=kernel_name)
     mode: MacvlanMode = MacvlanMode.BRIDGE
     bc_queue_len: int | None = field(default=None, validator=optional([ge(0), le(0xFFFFFFFF)]))
+    sources: tuple[Mac, ...] = field(default=(), converter=_in_order)
 
 
 class IpvlanMode(enum.Enum):

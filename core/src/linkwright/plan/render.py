@@ -98,8 +98,9 @@ def _kind(kind: LinkKind, mtu: int | None = None) -> list[str]:
         case Veth(peer=peer, peer_mac=mac):
             words = ["type", "veth", "peer", "name", peer, *(["mtu", str(mtu)] if mtu else [])]
             return words + (["address", str(mac)] if mac else [])
-        case Macvlan(mode=mode, bc_queue_len=length):
-            return ["type", "macvlan", "mode", mode.value, *([] if length is None else ["bcqueuelen", str(length)])]
+        case Macvlan(mode=mode, bc_queue_len=length, sources=sources):
+            words = ["type", "macvlan", "mode", mode.value, *([] if length is None else ["bcqueuelen", str(length)])]
+            return words + (["macaddr", "set", *map(str, sources)] if sources else [])
         case Ipvlan(mode=layer, flag=flag):
             return ["type", "ipvlan", "mode", layer.value, flag.value]
         case Vlan(vid=vid):

@@ -38,6 +38,7 @@ from linkwright.plan.links import (
     Vxlan,
     vlan_id,
 )
+from linkwright.plan.shaping import ticks
 
 __all__ = [
     "LAST_VID",
@@ -215,8 +216,7 @@ class Shaper:
 
     @burst.validator
     def _earned_in_time(self, _: object, value: int) -> None:
-        # struct tc_tbf_qopt has 32 bits for the time in ticks of 64 ns (PSCHED_NS2TICKS in net/pkt_sched.h)
-        if value * 8 * 10**9 // (self.rate * 64) >= 1 << 32:
+        if ticks(self.rate, value) >= 1 << 32:  # struct tc_tbf_qopt has 32 bits for it
             raise ValueError(f"a burst of {value} bytes takes too long to earn at {self.rate} bit/s")
 
     @property

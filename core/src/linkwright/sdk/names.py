@@ -4,7 +4,7 @@ import hashlib
 import string
 
 from linkwright.errors import Refused
-from linkwright.plan import NAME_LENGTH
+from linkwright.plan.links import NAME_LENGTH, kernel_name
 
 _HEX = frozenset(string.hexdigits.lower())
 _FULL_ID = 64
@@ -30,10 +30,13 @@ def link_name(role: str, id: str) -> str:  # noqa: A002 - the domain's word
 def interface_name(name: str) -> str:
     """Check a name that a user chose for an interface in a container and return it.
 
-    Raises Refused: the kernel takes 1 to 15 bytes without '/', ':', '%' or white space, and not '.' or '..'
-    (dev_valid_name in net/core/dev.c; '%' would be a pattern).
+    Raises Refused for what the kernel does not take, for '%', which would be a pattern, and for what nobody can read.
     """
-    bad = name in {"", ".", ".."} or len(name.encode()) > NAME_LENGTH or any(c in "/:%" or c.isspace() for c in name)
-    if bad or not name.isprintable():
+    try:
+        kernel_name(None, None, name)
+        fits = name.isprintable() and "%" not in name
+    except ValueError:
+        fits = False
+    if not fits:
         raise Refused(f"{name!r} is no interface name: 1 to {NAME_LENGTH} bytes without '/', ':', '%' or space")
     return name

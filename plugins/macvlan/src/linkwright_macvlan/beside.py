@@ -46,7 +46,7 @@ def _on_two_parents(network: sdk.Network[Any], other: sdk.Network[Any]) -> None:
         return
     for mine in network.subnets:
         for theirs in other.subnets:
-            if mine.space == theirs.space and mine.version == theirs.version and mine.pool.overlaps(theirs.pool):
+            if mine.space == theirs.space and mine.pool.overlaps(theirs.pool):
                 raise sdk.Conflict(
                     f"subnet {mine.pool} overlaps {theirs.pool} of {other.driver} network {other.id[:12]} on parent "
                     f"{other.options.parent}, and this one's is {network.options.parent}. If these are two LANs that "

@@ -5,17 +5,17 @@ What it imitates of Docker's own driver is in moby's ``daemon/libnetwork/drivers
 
 from collections.abc import Iterator
 from ipaddress import ip_network
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from linkwright import sdk
-from linkwright_macvlan import beside
 from linkwright_macvlan.options import IpvlanOptions
-from linkwright_macvlan.parent import Parent, admit_mtu, looks_at, require
+from linkwright_macvlan.parent import Parent
+from linkwright_macvlan.standing import StandsOnParent
 
 _EVERYWHERE = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 
-class Ipvlan(sdk.Driver[IpvlanOptions]):
+class Ipvlan(StandsOnParent[IpvlanOptions]):
     """Networks whose containers stand on a link of the host behind its one hardware address."""
 
     name: ClassVar[str] = "ipvlan"
@@ -23,30 +23,6 @@ class Ipvlan(sdk.Driver[IpvlanOptions]):
     capabilities: ClassVar[sdk.Capabilities] = sdk.Capabilities(
         connectivity="global", takes_mac=False, beside=frozenset({"macvlan"})
     )
-
-    def looks_at(self, options: IpvlanOptions) -> tuple[str, ...]:
-        """The parent: whether it is there, and its MTU."""
-        return looks_at(options)
-
-    def skip_gateway(self, options: IpvlanOptions, *, internal: bool) -> tuple[bool, bool]:  # noqa: ARG002 - alike
-        """Never one by itself: in mode l2 it is a router that only the user can name, in l3 there is none."""
-        return True, True
-
-    def admit(
-        self,
-        network: sdk.Network[Any],
-        others: tuple[sdk.Network[Any], ...],
-        host: sdk.HostFacts,  # noqa: ARG002 - what it tells is in the network too
-    ) -> None:
-        """All ipvlan links on a parent have one mode and flag, and a parent of macvlan links carries no ipvlan."""
-        beside.admit(network, others)
-
-    def network(self, network: sdk.Network[IpvlanOptions]) -> sdk.Wishes:
-        """The parent: borrowed, where somebody else has made it."""
-        require(network, "ipvlan")
-        parent = Parent.of(network)
-        admit_mtu(network, parent)
-        return sdk.Wishes(parent.wishes)
 
     def endpoint(self, network: sdk.Network[IpvlanOptions], endpoint: sdk.Endpoint) -> sdk.Wishes:
         """One link on the parent, made down and without an address of its own to be known by."""

@@ -1,29 +1,18 @@
 """The options of both drivers, under the names that Docker's own have; and which of them go together."""
 
-from collections.abc import Callable
-from enum import Enum
-from typing import TypeVar
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from linkwright import sdk
 
-E = TypeVar("E", bound=Enum)
 
-#: The modes on offer. Each endpoint's link has its own; "source" would need a list of senders.
-_MODES = tuple(mode for mode in sdk.MacvlanMode if mode is not sdk.MacvlanMode.SOURCE)
-
-
-def _one_of(kinds: tuple[E, ...]) -> Callable[[str], E]:
-    known = {kind.value: kind for kind in kinds}
-
-    def read(text: str) -> E:
-        if text not in known:
-            *first, last = known
-            raise ValueError(f"write {', '.join(first)} or {last}; other modes are not offered")
-        return known[text]
-
-    return read
+def _stations(text: str) -> Sequence[sdk.Mac]:
+    stations = tuple(dict.fromkeys(sdk.Mac.parse(part.strip()) for part in text.split(",")))
+    for station in stations:
+        if not station.is_unicast:
+            raise ValueError(f"nobody sends from {station}")
+    return stations
 
 
 @frozen
@@ -50,9 +39,16 @@ class Options(OnParent):
 
     mode: sdk.MacvlanMode = sdk.option(
         "macvlan_mode",
-        parse=_one_of(_MODES),
+        parse=sdk.choice(sdk.MacvlanMode),
         default=sdk.MacvlanMode.BRIDGE,
-        help="bridge: they reach each other; private: not; vepa: if the switch sends back; passthru: one alone",
+        help="bridge: they reach each other; private: not; vepa: if the switch sends back; passthru: one alone; "
+        "source: they hear only whom macvlan_source_macs names",
+    )
+    sources: Sequence[sdk.Mac] = sdk.option(
+        "macvlan_source_macs",
+        parse=_stations,
+        default=(),
+        help="hardware addresses, separated by commas, of the stations on the LAN that are heard in mode source",
     )
     bc_queue_len: int | None = sdk.option(
         "bc_queue_len",
@@ -73,6 +69,11 @@ class Options(OnParent):
                 f"host_access=true goes with macvlan_mode=bridge only: in mode {self.mode.value} nobody on the same "
                 "parent reaches the containers, and so not the host"
             )
+        if (self.mode is sdk.MacvlanMode.SOURCE) != bool(self.sources):
+            raise ValueError(
+                "macvlan_mode=source and macvlan_source_macs go together: in that mode containers hear those alone, so "
+                "name the router's too; add the other, or leave out both"
+            )
         if not self.takes_mac:
             _refuse_stable(self, f"macvlan_mode={self.mode.value}")
 
@@ -88,13 +89,13 @@ class IpvlanOptions(OnParent):
 
     mode: sdk.IpvlanMode = sdk.option(
         "ipvlan_mode",
-        parse=_one_of(tuple(sdk.IpvlanMode)),
+        parse=sdk.choice(sdk.IpvlanMode),
         default=sdk.IpvlanMode.L2,
         help="l2: as on one switch; l3: the host routes, without broadcasts; l3s: so that its firewall sees it too",
     )
     flag: sdk.IpvlanFlag = sdk.option(
         "ipvlan_flag",
-        parse=_one_of(tuple(sdk.IpvlanFlag)),
+        parse=sdk.choice(sdk.IpvlanFlag),
         default=sdk.IpvlanFlag.BRIDGE,
         help="bridge: they reach each other; private: not; vepa: if the switch sends back",
     )
