@@ -1,13 +1,13 @@
 """A daemon's metrics on a busy day, without the daemon: every metric has data, and everything that grows grows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface, ip_network
 from typing import get_args
 
 from attrs import evolve, field, frozen
 
 from linkwright.daemon.metrics import Known, Metrics, Sources, labels, methods_of
-from linkwright.daemon.metrics.facts import Traffic
+from linkwright.daemon.metrics.facts import Facts, Traffic
 from linkwright.engine.observation import (
     Announced,
     Collected,
@@ -96,6 +96,7 @@ class Busy:
             store=self._store,
             kernel=self._kernel,
             checks=lambda: {"start": True},
+            bridge_ports=lambda facts: [(NETWORK, len(facts.endpoints))],
             traffic=self._traffic,
         )
 
@@ -128,9 +129,9 @@ class Busy:
             receive_buffer=8 << 20,
         )
 
-    def _traffic(self, endpoints: Sequence[Endpoint]) -> Iterable[Traffic]:
+    def _traffic(self, facts: Facts) -> Iterable[Traffic]:
         count = len(self.rounds)
-        for endpoint in endpoints:
+        for endpoint in facts.endpoints:
             yield Traffic(endpoint, "lwh1", 1000 * count, count, count, 2000 * count, 2 * count, count)
 
 

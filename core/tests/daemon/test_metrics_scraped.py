@@ -4,7 +4,7 @@ import re
 import threading
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 import trio
@@ -21,7 +21,7 @@ from linkwright.daemon.metrics.traffic import links, of_endpoints
 from linkwright.engine.registry import register
 from linkwright.ipam import Happening, Ledger
 from linkwright.ipam.actor import ActorStatistics
-from linkwright.model import Endpoint, EndpointState, HostFacts, LinkFact, Mac, Network, Sandbox, StoredNetwork
+from linkwright.model import Endpoint, EndpointState, HostFacts, LinkFact, Mac, Network, Sandbox, StoredNetwork, Subnet
 from linkwright.model.address import LeaseKind
 from linkwright.plan import (
     Address,
@@ -41,6 +41,7 @@ from linkwright.store import MemoryStore
 from linkwright.store.statistics import Statistics
 from linkwright.testkit.fake_kernel import FakeKernel
 from linkwright_bridge import Bridge
+from linkwright_macvlan import Macvlan
 
 ROOT = Path(__file__).parents[3]
 
@@ -179,7 +180,8 @@ async def test_o_01_every_series_has_help_and_a_line_in_the_manual() -> None:
         networks=lambda: [NET],
         endpoints=lambda: [endpoint(1)],
         ipam=lambda: ipam(_ledger_with_a_pool()),
-        traffic=lambda ends: [Traffic(one, "lwh1") for one in ends],
+        bridge_ports=lambda facts: [(NETWORK, len(facts.endpoints))],
+        traffic=lambda facts: [Traffic(one, "lwh1") for one in facts.endpoints],
         checks=lambda: {"start": True},
     )
     served = {
@@ -245,7 +247,7 @@ async def test_o_04_1000_endpoints_are_few_series_each_and_scraped_within_a_seco
     sources = Sources(
         networks=lambda: [NET],
         endpoints=lambda: ends,
-        traffic=lambda of: of_endpoints(of, links(table), lambda one: f"lw{int(one.id, 16):x}"),
+        traffic=lambda facts: of_endpoints(facts.endpoints, links(table), lambda one: f"lw{int(one.id, 16):x}"),
     )
     metrics = Metrics(KNOWN)
     without = len(parsed(await metrics.scrape(Sources())))
@@ -332,6 +334,49 @@ def test_the_kernel_s_own_file_is_read() -> None:
     assert numbers[0] == numbers[8]
 
 
+def sources_over(world: World, counters: Path) -> Sources:
+    """As the daemon has them."""
+    return sources_of(
+        world.engine,
+        ipam=ipam,
+        store=world.store.statistics,
+        kernel=idle_kernel,
+        checks=dict,
+        drops=lambda: {"isolation": 7},
+        started=1_000_000.0,
+        counters=counters,
+    )
+
+
+class Fabric(Bridge):
+    """Somebody's own driver that makes a bridge."""
+
+    name: ClassVar[str] = "fabric"
+
+
+async def test_ports_of_a_bridge_are_counted_for_every_driver_that_makes_one(tmp_path: Path) -> None:
+    """By what is wished for: a driver nobody knows, with two endpoints and with none, and one that makes no bridge."""
+    kernel = FakeKernel(host=HostFacts(uplink=LinkFact("eth9"), links=(LinkFact("eth9"),)))
+    kernel.state.sysctls |= {"net/ipv4/ip_forward": "1"}
+    kernel.foreign_create(Link("eth9", Veth("eth8")))
+    await kernel.prepare()
+    world = World(kernel, MemoryStore(), [register("fabric", Fabric), register("macvlan", Macvlan)])
+    for number, driver in enumerate(("fabric", "fabric", "macvlan"), 1):
+        pool = ip_network(f"10.{number}.0.0/24")
+        subnet = Subnet(pool, ip_interface(f"{pool[1]}/24"), space="test")
+        described = world.engine.networks.described(
+            driver, f"{number}" * 64, subnets=(subnet,), ipv4=True, ipv6=False, internal=False, options={}
+        )
+        await world.engine.networks.create(await described)
+    for number, network in enumerate((1, 1, 3), 2):
+        await world.endpoint(f"{number}" * 64, f"10.{network}.0.{number}/24", network=f"{network}" * 64)
+
+    samples = parsed(await Metrics(KNOWN).scrape(sources_over(world, tmp_path / "none")))
+
+    ports = {dict(its)["network"]: ports for (name, its), ports in samples.items() if name == "linkwright_bridge_ports"}
+    assert ports == {"1" * 64: 2, "2" * 64: 0}
+
+
 async def test_o_11_a_running_daemon_s_endpoints_are_joined_to_their_links(tmp_path: Path) -> None:
     """The engine's own wishes tell which link on the host belongs to which endpoint id."""
     kernel = FakeKernel(host=HostFacts(uplink=LinkFact("eth9")))
@@ -346,19 +391,8 @@ async def test_o_11_a_running_daemon_s_endpoints_are_joined_to_their_links(tmp_p
     [link] = [one.name for one in veths if one.master]
     file = tmp_path / "dev"
     file.write_text(PROC_NET_DEV.replace("lwh1", link))
-    sources = sources_of(
-        world.engine,
-        ipam=ipam,
-        store=store.statistics,
-        kernel=idle_kernel,
-        checks=dict,
-        drops=lambda: {"isolation": 7},
-        started=1_000_000.0,
-        counters=file,
-    )
-    samples = parsed(await Metrics(KNOWN).scrape(sources))
+    samples = parsed(await Metrics(KNOWN).scrape(sources_over(world, file)))
     assert value(samples, "linkwright_endpoints", driver="bridge", state="joined") == 1
-    assert value(samples, "linkwright_bridge_ports", network=NETWORK) == 1
     assert value(samples, "linkwright_firewall_dropped_packets_total", rule="isolation") == 7
     assert value(samples, "linkwright_networks", driver="bridge") == 1
     assert value(samples, "linkwright_store_commits_total") == store.statistics().commits > 0

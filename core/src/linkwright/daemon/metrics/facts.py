@@ -1,7 +1,7 @@
 """What is there at the moment of a scrape, and who is asked for it. Values and callables; no metric is named here.
 
 A scrape never waits: every source is a plain function that answers from memory. All are called on the loop, where what
-they look at is changed, except ``traffic``: it reads a file of the kernel's, and so in the scrape's own thread.
+they look at is changed, except those in ``LATER``: these are asked about the facts so far, in the scrape's own thread.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -63,15 +63,12 @@ class Facts:
     lost: Sequence[PortBinding] = ()  # published ports that another process has
     drops: Sequence[tuple[str, int]] = ()  # packets that the firewall dropped, by reason
     parents: Sequence[tuple[str, bool]] = ()  # links that the host lends us, and whether each is there and up
+    bridge_ports: Sequence[tuple[str, int]] = ()  # networks with a bridge, and how many endpoints are ports of it
     ipam: ActorStatistics | None = None
     store: Statistics = field(factory=Statistics)
     kernel: KernelStatistics = field(factory=idle_kernel)
     checks: Mapping[str, bool] = field(factory=dict)
     traffic: Sequence[Traffic] = ()
-
-
-def _none(_: Sequence[Endpoint]) -> Iterable[Traffic]:
-    return ()
 
 
 @frozen(kw_only=True)
@@ -93,30 +90,34 @@ class Sources:
     store: Callable[[], Statistics] = Statistics
     kernel: Callable[[], KernelStatistics] = idle_kernel
     checks: Callable[[], Mapping[str, bool]] = dict
-    traffic: Callable[[Sequence[Endpoint]], Iterable[Traffic]] = _none
+    bridge_ports: Callable[[Facts], Iterable[tuple[str, int]]] = lambda _: ()
+    traffic: Callable[[Facts], Iterable[Traffic]] = lambda _: ()
 
     def gather(self) -> tuple[Facts, Failed]:
-        """Ask everybody but ``traffic``. A source that raises is left out and named: the others still count."""
+        """Ask on the loop. A source that raises is left out and named: the others still count."""
+        values, failed = self._ask(ASKED)
+        return Facts(version=self.version, python=self.python, started=self.started, **values), failed
+
+    def complete(self, facts: Facts) -> tuple[Facts, Failed]:
+        """Add what is asked about the networks and endpoints in *facts*. Not on the loop: it may take milliseconds."""
+        values, failed = self._ask(LATER, facts)
+        return attrs.evolve(facts, **values), failed
+
+    def _ask(self, names: Iterable[str], *about: Facts) -> tuple[dict[str, Any], Failed]:
         values: dict[str, Any] = {}
         failed: dict[str, Exception] = {}
-        for name in ASKED:
+        for name in names:
             try:
-                answer = getattr(self, name)()
+                answer = getattr(self, name)(*about)
                 values[name] = answer if name in _WHOLE else tuple(answer)
             except Exception as error:  # noqa: BLE001 - whatever it is, a scrape with holes beats none
                 failed[name] = error
-        return Facts(version=self.version, python=self.python, started=self.started, **values), failed
-
-    def add_traffic(self, facts: Facts) -> tuple[Facts, Failed]:
-        """Add the counters of the endpoints in *facts*. Not on the loop: it may take milliseconds."""
-        try:
-            return attrs.evolve(facts, traffic=tuple(self.traffic(facts.endpoints))), {}
-        except Exception as error:  # noqa: BLE001 - as above
-            return facts, {"traffic": error}
+        return values, failed
 
 
 _WHOLE = frozenset({"ipam", "store", "kernel", "checks"})
 
-#: The sources that are asked on the loop, and all of them.
+#: The sources that are asked on the loop, those that are asked in the scrape's thread, and all of them.
 ASKED = ("networks", "endpoints", "frozen", "drivers", "suspended", "lost", "drops", "parents", *sorted(_WHOLE))
-NAMES = (*ASKED, "traffic")
+LATER = ("bridge_ports", "traffic")
+NAMES = (*ASKED, *LATER)

@@ -12,9 +12,6 @@ from linkwright.daemon.printable import printable
 from linkwright.kernel.linux import KernelStatistics
 from linkwright.store.statistics import Statistics
 
-#: Drivers each of whose endpoints is a port of its network's bridge; the kernel allows 1 023 (BR_MAX_PORTS).
-_ON_A_BRIDGE = frozenset({"bridge", "vxlan"})
-
 Sample = tuple[tuple[str, ...], float]
 Reading = Callable[[Facts], Iterable[Sample]]
 
@@ -74,9 +71,8 @@ def lost(facts: Facts) -> Iterator[Sample]:
 
 
 def bridge_ports(facts: Facts) -> Iterator[Sample]:
-    """Yield how many ports of a bridge each network's endpoints take; a network without any has none."""
-    ports = Counter(endpoint.network for endpoint in facts.endpoints)
-    return (((network.id,), float(ports[network.id])) for network in facts.networks if network.driver in _ON_A_BRIDGE)
+    """Yield how many endpoints are ports of their network's bridge; a network without one has none."""
+    return (((network,), float(ports)) for network, ports in facts.bridge_ports)
 
 
 def drops(facts: Facts) -> Iterator[Sample]:

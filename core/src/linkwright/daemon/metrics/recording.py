@@ -92,7 +92,7 @@ class Metrics:
         facts, failed = sources.gather()
 
         def text() -> tuple[bytes, Failed]:
-            complete, missing = sources.add_traffic(facts)
+            complete, missing = sources.complete(facts)
             for name in (*failed, *missing):
                 self._recorded["linkwright_scrape_source_failures_total"].labels(name).inc()
             return Scrape(self._registry, complete, self.known).text(), missing

@@ -1,18 +1,19 @@
 """Who answers for the facts in a running daemon. Joining only: ``facts`` says what is asked, ``readings`` what for."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from linkwright import __version__
 from linkwright.daemon.metrics import traffic
-from linkwright.daemon.metrics.facts import Sources
+from linkwright.daemon.metrics.facts import Facts, Sources
 from linkwright.engine.desired import Scope
 from linkwright.engine.engine import Engine
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.kernel.linux import KernelStatistics
 from linkwright.model import Endpoint
-from linkwright.plan import Link, Veth
+from linkwright.plan import Bridge, Link, Veth
 from linkwright.store.statistics import Statistics
 
 
@@ -30,10 +31,27 @@ def sources_of(
     """Return the sources that *engine* and the other parts are. *started* is in seconds since the Unix epoch."""
     asking, state = engine.asking, engine.state
 
+    def links_of(network: str, endpoint: str = "") -> Iterator[Link]:
+        wishes = engine.applying.desired.of(Scope(network, endpoint))
+        return (wish for wish in wishes.values() if isinstance(wish, Link))
+
     def link_of(endpoint: Endpoint) -> str:
-        wishes = engine.applying.desired.of(Scope(endpoint.network, endpoint.id))
-        ends = (wish.name for wish in wishes.values() if isinstance(wish, Link) and isinstance(wish.kind, Veth))
-        return next(ends, "")
+        links = links_of(endpoint.network, endpoint.id)
+        return next((link.name for link in links if isinstance(link.kind, Veth)), "")
+
+    def bridge_ports(facts: Facts) -> Iterator[tuple[str, int]]:
+        bridges = {
+            (network.id, link.name)
+            for network in facts.networks
+            for link in links_of(network.id)
+            if isinstance(link.kind, Bridge)
+        }
+        ports = Counter(
+            one.network
+            for one in facts.endpoints
+            if any((one.network, link.master) in bridges for link in links_of(one.network, one.id))
+        )
+        return ((network, ports[network]) for network in {network for network, _ in bridges})
 
     return Sources(
         version=__version__,
@@ -51,5 +69,6 @@ def sources_of(
         store=store,
         kernel=kernel,
         checks=checks,
+        bridge_ports=bridge_ports,
         traffic=traffic.reader(link_of, file=counters),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from linkwright.daemon.metrics.facts import Traffic
+from linkwright.daemon.metrics.facts import Facts, Traffic
 from linkwright.model import Endpoint
 
 FILE: Final = Path("/proc/net/dev")
@@ -44,10 +44,10 @@ def of_endpoints(
             yield Traffic(endpoint, link, **received, **transmitted)
 
 
-def reader(link_of: Callable[[Endpoint], str], *, file: Path) -> Callable[[Sequence[Endpoint]], Iterator[Traffic]]:
+def reader(link_of: Callable[[Endpoint], str], *, file: Path) -> Callable[[Facts], Iterator[Traffic]]:
     """Return a source for ``facts.Sources``: it reads *file* at each scrape."""
 
-    def read(endpoints: Sequence[Endpoint]) -> Iterator[Traffic]:
-        return of_endpoints(endpoints, links(file.read_text(errors="replace")), link_of)
+    def read(facts: Facts) -> Iterator[Traffic]:
+        return of_endpoints(facts.endpoints, links(file.read_text(errors="replace")), link_of)
 
     return read
