@@ -227,11 +227,19 @@ async def test_one_that_hangs_is_not_waited_for(paper: Paper, nursery: trio.Nurs
 
 
 async def test_in_a_thread_of_its_own_it_may_block(paper: Paper, nursery: trio.Nursery) -> None:
-    """As the daemon has it."""
-    ipam = backed(paper, somewhere=backends._in_thread)
+    """As the daemon has it: one that hangs takes no thread that the kernel's part or the store needs."""
+    ipam = backed(paper, somewhere=None)
     await nursery.start(ipam.run)
-    paper.answers["address"] = lambda asked: asked.pool[3]
+    others = trio.to_thread.current_default_thread_limiter()
+    taken: list[int] = []
+
+    def choose(asked: AddressAsked) -> Any:
+        taken.append(trio.from_thread.run_sync(lambda: others.borrowed_tokens))
+        return asked.pool[3]
+
+    paper.answers["address"] = choose
     assert await ipam.request_address(await pool(ipam)) == ip_interface("10.1.0.3/24")
+    assert taken == [0]
 
 
 # --- which one is found ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ checked. What was reserved there and not stored here is free again with the next
 """
 
 import inspect
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Final, TypeVar
@@ -14,6 +15,7 @@ import trio
 from attrs import field, frozen
 
 from linkwright import __version__
+from linkwright.engine.asking import DEADLINE, Somewhere, Threads
 from linkwright.engine.registry import Origin
 from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
 from linkwright.ipam import Ledger
@@ -26,12 +28,7 @@ from linkwright.model.change import Commit
 
 GROUP: Final = "linkwright.ipam"
 
-#: Seconds that one answer may take: less than the deadline of the call that needs it (``wire.routes``).
-DEADLINE: Final = 4.0
-
 T = TypeVar("T")
-
-Somewhere = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 @frozen
@@ -91,10 +88,6 @@ _RULES: Final[Mapping[str, Callable[[str, Any], bool]]] = {
 }
 
 
-async def _in_thread(question: Callable[[], Any]) -> Any:
-    return await trio.to_thread.run_sync(question, abandon_on_cancel=True)
-
-
 class Backed(Actor):
     """The owner of the ledger, with *installed* asked for whatever is new. One question at a time.
 
@@ -110,11 +103,11 @@ class Backed(Actor):
         commit: Commit,
         routes: Callable[[], Awaitable[Sequence[Prefix]]],
         clock: Callable[[], float],
-        somewhere: Somewhere = _in_thread,
+        somewhere: Somewhere | None = None,
     ) -> None:
         super().__init__(ledger, commit=commit, routes=routes, clock=clock)
         self._installed = installed
-        self._somewhere = somewhere
+        self._somewhere = somewhere or Threads()
         self._turn = trio.Lock()
 
     async def request_pool(
@@ -169,7 +162,7 @@ class Backed(Actor):
     ) -> Interface:
         """Have the back-end reserve the address, unless it is one that we hold: then Docker replays, or is mistaken."""
         pool = next((pool for pool in self._ledger.pools() if pool.id == pool_id), None)
-        if pool is None or (address is not None and address in self._held(pool)):
+        if pool is None or (address is not None and self._ledger.holds(pool, address)):
             return await super().request_address(
                 pool_id, address=address, kind=kind, owner=owner, mac=mac, listener=listener
             )
@@ -190,13 +183,12 @@ class Backed(Actor):
     async def settle(self) -> None:
         """Tell the back-end all that is held. LinkwrightError if it could not be told: it will be, the next time."""
         async with self._turn:
-            held = tuple(Held(pool.subnet, self._held(pool)) for pool in self._ledger.pools())
+            addresses: defaultdict[str, set[Address]] = defaultdict(set)
+            for one in self._ledger.records():
+                if isinstance(one, Lease) and one.state is not LeaseState.REMEMBERED:
+                    addresses[one.pool].add(one.address)
+            held = tuple(Held(pool.subnet, frozenset(addresses[pool.id])) for pool in self._ledger.pools())
             await self._question(lambda: self._installed.backend.settle(held))
-
-    def _held(self, pool: Pool) -> frozenset[Address]:
-        free = LeaseState.REMEMBERED
-        leases = (one for one in self._ledger.records() if isinstance(one, Lease) and one.pool == pool.id)
-        return frozenset(lease.address for lease in leases if lease.state is not free)
 
     async def _question(self, question: Callable[[], T]) -> T:
         with trio.move_on_after(DEADLINE):

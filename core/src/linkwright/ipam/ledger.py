@@ -148,6 +148,11 @@ class Ledger:
             addresses.release(self._book, draft, pool_id, address, now=now)
             return draft.finish(None)
 
+    def holds(self, pool: Pool, address: Address) -> bool:
+        """Whether *address* is given out by *pool*, or rests before it is free."""
+        lease = self._book.block(pool).leases.get(address)
+        return lease is not None and lease.pool == pool.id and lease.state is not LeaseState.REMEMBERED
+
     def lease(self, space: str, address: Address) -> Lease | None:
         """The lease of *address*; None where there is none, or several pools have it and none can be told."""
         held = reclaim.leases_at(self._book, space, address)
