@@ -68,10 +68,12 @@ async def running(real: RealHost) -> AsyncIterator[Wire]:
     """Run the relays of *real*; five minutes are more than any test here takes, by whichever clock."""
     with trio.fail_after(300):
         async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
-            await nursery.start(real.ports.run, nursery)
-            yield Wire(real, nursery, stack)
-            real.ports.close()
-            nursery.cancel_scope.cancel()
+            await nursery.start(real.ports.run)
+            try:
+                yield Wire(real, nursery, stack)
+            finally:
+                real.ports.close()  # here: outside trio its sockets cannot be closed
+                nursery.cancel_scope.cancel()
 
 
 async def exchange(client: trio.socket.SocketType, server: trio.socket.SocketType, text: bytes) -> object:

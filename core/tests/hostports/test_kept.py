@@ -78,7 +78,7 @@ async def test_what_is_held_stays_held_from_one_life_to_the_next(real: RealHost,
         server.bind((str(ONE4), 80))
         server.listen()
         async with trio.open_nursery() as nursery:
-            await nursery.start(second.ports.run, nursery)
+            await nursery.start(second.ports.run)
             accepted, _ = await trio.to_thread.run_sync(server.accept)
             accepted.close()
             second.ports.close()

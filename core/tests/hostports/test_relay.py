@@ -65,10 +65,12 @@ async def running(real: RealHost) -> AsyncIterator[Wire]:
     """Run the relays of *real*; a minute is more than any test here takes."""
     with trio.fail_after(60):
         async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
-            await nursery.start(real.ports.run, nursery)
-            yield Wire(real, stack)
-            real.ports.close()
-            nursery.cancel_scope.cancel()
+            await nursery.start(real.ports.run)
+            try:
+                yield Wire(real, stack)
+            finally:
+                real.ports.close()  # here: outside trio its sockets cannot be closed
+                nursery.cancel_scope.cancel()
 
 
 async def all_of(stream: trio.SocketStream) -> bytes:

@@ -198,12 +198,13 @@ async def reached(*pairs: tuple[Place, str]) -> list[bool]:
 
 
 async def answers(asking: Place, address: str, port: int) -> bool:
-    """Whether somebody takes a connection to *address*."""
+    """Whether somebody takes a connection to *address*; a link-local one ends with its link's number (fe80::1%2)."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    host, _, scope = address.partition("%")
     with asking.socket(family, socket.SOCK_STREAM) as trying:
         trying.settimeout(3)
         try:
-            await trio.to_thread.run_sync(trying.connect, (address, port))
+            await trio.to_thread.run_sync(trying.connect, (host, port, 0, int(scope)) if scope else (host, port))
             return await trio.to_thread.run_sync(trying.recv, 1) == b"!"
         except OSError:
             return False

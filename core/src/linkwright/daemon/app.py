@@ -1,4 +1,6 @@
-"""The composition root: what runs, in one screen (``_live``). The only module that opens a nursery.
+"""The composition root: what runs, in one screen (``_live``).
+
+The only module that opens a nursery, but for that of the relays of published ports (``hostports.hold``).
 
 ::
 
@@ -103,7 +105,7 @@ async def _live(config: Config, environ: Mapping[str, str], handed: sockets.Inhe
             await services.start(partial(house.firewalls.run, events=house.events))
             services.start_soon(house.firewalls.count)
             services.start_soon(house.fd_store.run)
-            await services.start(house.host_ports.run, services)
+            await services.start(house.host_ports.run)
             report = await house.engine.reconcile.start()
             _log.info("the host is as it should be", steps=len(report.steps), networks=len(house.engine.state.networks))
             house.host_ports.forget_handed()

@@ -30,7 +30,7 @@ def _raise(error: Exception) -> None:
 
 
 class HeldPorts:
-    """The host's ports, as bound sockets. ``run`` is for the daemon's nursery; without it nothing is relayed."""
+    """The host's ports, as bound sockets. Without ``run`` nothing is relayed."""
 
     def __init__(
         self,
@@ -107,18 +107,17 @@ class HeldPorts:
 
     # --- its life ------------------------------------------------------------------------------------------------
 
-    async def run(
-        self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        """Relay what comes to held IPv6 ports, in tasks of *nursery*, until cancelled."""
-        self._table.lend(nursery)
-        try:
-            for state in self._owners.values():
-                self._lead(state)
-            task_status.started()
-            await trio.sleep_forever()
-        finally:
-            self._table.lend(None)
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Relay what comes to held IPv6 ports, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._table.lend(nursery)
+            try:
+                for state in self._owners.values():
+                    self._lead(state)
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._table.lend(None)
 
     def forget_handed(self) -> None:
         """Close what was handed over and nobody has asked for: after the start nobody will."""
