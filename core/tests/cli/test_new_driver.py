@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from linkwright.cli import main
+from linkwright.testkit import DriverConformance
 
 
 def new_driver(*arguments: str | Path) -> Result:
@@ -39,11 +41,31 @@ def test_it_writes_a_package_and_says_what_comes_next(tmp_path: Path) -> None:
             ast.parse(text)
 
 
-@pytest.mark.parametrize("name", ["ipam", "UPPER", "2fast", "a b", "../up", "-x", "n" * 33, ""])
+@pytest.mark.parametrize("name", ["ipam", "UPPER", "2fast", "a b", "../up", "-x", "x-", "x_", "n" * 33, ""])
 def test_a_name_that_cannot_be_a_drivers_is_refused(name: str, tmp_path: Path) -> None:
-    """Before anything is written: a socket's file would be called so, and a module."""
+    """Before anything is written: a socket's file would be called so, a module, and a distribution."""
     done = new_driver("--directory", tmp_path, "--", name)
     assert (done.exit_code, "cannot be a driver's name" in done.output) == (1, True), done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["none", "true", "options", "class-var", "example", "driver-conformance", "class"])
+def test_a_name_that_means_something_in_python_makes_a_driver_too(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its class is called so that it hides nothing which its files need."""
+    assert new_driver(name, "--directory", tmp_path).exit_code == 0
+    monkeypatch.syspath_prepend(tmp_path / f"linkwright-{name}/src")
+    tests = runpy.run_path(str(tmp_path / f"linkwright-{name}/tests/test_conformance.py"))
+    (mine,) = [one for key, one in tests.items() if key.startswith("Test")]
+    assert issubclass(mine, DriverConformance)
+    assert mine.registered().name == name
+
+
+def test_the_name_of_a_driver_that_is_installed_is_refused(tmp_path: Path) -> None:
+    """Of two drivers with one name the daemon loads neither; and pip would take one package for the other."""
+    done = new_driver("bridge", "--directory", tmp_path)
+    assert (done.exit_code, "is installed" in done.output) == (1, True), done.output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from linkwright import __version__
+from linkwright.daemon.discovery import installed
 from linkwright.engine.registry import RESERVED, is_name
 from linkwright.errors import Refused
 
@@ -23,6 +24,9 @@ _FILES: Final = {
 }
 
 _TYPED: Final = "src/@module@/py.typed"
+
+#: What the driver's class cannot be called: Python's own words, and what the templates import or make.
+_TAKEN: Final = frozenset({"None", "True", "False", "Options", "ClassVar", "Example", "DriverConformance"})
 
 
 @click.command(name="new-driver")
@@ -51,20 +55,23 @@ def new_driver(name: str, directory: Path) -> None:
 
 
 def _check(name: str) -> None:
-    if not is_name(name) or name == RESERVED or not name[0].isalpha():
+    if not is_name(name) or name == RESERVED or not name[0].isalpha() or not name[-1].isalnum():
         raise Refused(
-            f"{name!r} cannot be a driver's name: it begins with a letter and has 1 to 32 of a-z, 0-9, '-' and '_', "
-            f"and {RESERVED} is taken"
+            f"{name!r} cannot be a driver's name: it has 1 to 32 of a-z, 0-9, '-' and '_', begins with a letter, ends "
+            f"with a letter or a digit, and {RESERVED} is taken"
         )
+    if name in installed():
+        raise Refused(f"{name} is a driver that is installed; take another name: of two with one name none is loaded")
 
 
 def _words(name: str) -> dict[str, str]:
     """What stands in the templates between at signs → what it means."""
     major, minor = __version__.split(".")[:2]
+    cls = "".join(part.capitalize() for part in name.replace("-", "_").split("_"))
     return {
         "name": name,
         "module": f"linkwright_{name.replace('-', '_')}",
-        "class": "".join(part.capitalize() for part in name.replace("-", "_").split("_")),
+        "class": f"{cls}Driver" if cls in _TAKEN else cls,
         "version": f"{major}.{minor}",
         "next": f"{major}.{int(minor) + 1}",
     }

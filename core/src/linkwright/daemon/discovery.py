@@ -19,6 +19,11 @@ class Found:
     faults: tuple[DriverFault, ...] = field(default=())
 
 
+def installed() -> frozenset[str]:
+    """Return the names of all drivers that are installed, whether they can be loaded or not."""
+    return frozenset(importlib_metadata.entry_points(group=GROUP).names)
+
+
 def find(wanted: Iterable[str] | None = None, *, strict: bool = False) -> Found:
     """Load the drivers named in *wanted*, or all that are installed.
 
