@@ -160,6 +160,14 @@ class Counting(Good):
         return sdk.Wishes.of(sdk.veth(endpoint, bridge=bridge(network), mtu=next(self._count)))
 
 
+class Hashing(Good):
+    """Makes a number of a name as only this process makes it."""
+
+    def endpoint(self, network: sdk.Network[Any], endpoint: sdk.Endpoint) -> sdk.Wishes:
+        """The MTU."""
+        return sdk.Wishes.of(sdk.veth(endpoint, bridge=bridge(network), mtu=1400 + hash(endpoint.id) % 100))
+
+
 class Passing(Good):
     """Lets go of the link when the container has it."""
 
@@ -289,6 +297,7 @@ BROKEN: Mapping[type[Good], str] = {
     Reading: "wishes_pure",
     Dialling: "wishes_pure",
     Counting: "wishes_repeatable",
+    Hashing: "wishes_repeatable",
     Passing: "wishes_steady",
     Foreign: "wishes_sound",
     Textual: "wishes_plain",

@@ -1,15 +1,15 @@
 """The battery tries drivers that are wrong: each mistake is one red case, and the right one."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from core.tests.testkit.drivers import BROKEN, BROKEN_IN_FACT, Good, Unregistered, offered, readme
+from core.tests.testkit.drivers import BROKEN, BROKEN_IN_FACT, Good, Raising, Unregistered, offered, readme
 
-from linkwright.plan import Step
+from linkwright.plan import Action, Key, Step
 from linkwright.testkit import DriverConformance, Example
 from linkwright.testkit.fake_kernel import FakeKernel
 
@@ -61,6 +61,13 @@ def test_the_real_kernel_tells_what_cannot_be_imagined(driver: type[Good]) -> No
     assert list(failed(tests, "kernel")) == ([expected] if expected else [])
 
 
+@pytest.mark.netns
+def test_containers_that_are_not_to_meet_and_do_are_found() -> None:
+    """An example that says so is held to it."""
+    ((case, said),) = failed(battery(Good, examples=(Example(siblings=False),)), "kernel").items()
+    assert (case, said.partition("\n")[0]) == ("kernel_ping", "an answer from 10.201.0.3, fd00:201::3")
+
+
 @pytest.mark.parametrize("driver", BROKEN, ids=lambda driver: driver.__name__)
 def test_each_mistake_fails_one_case(driver: type[Good], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that is there for it: whoever reads the report knows what to do."""
@@ -68,6 +75,14 @@ def test_each_mistake_fails_one_case(driver: type[Good], tmp_path: Path, monkeyp
         monkeypatch.syspath_prepend(str(offered(driver, tmp_path)))
     tests = battery(driver, readme=readme(driver, tmp_path))
     assert list(failed(tests, "load", "wishes", "talk")) == [BROKEN[driver]]
+
+
+def test_examples_that_are_called_alike_are_judged_apart() -> None:
+    """What an example is called does not tell its subnets."""
+    tests = battery(Raising)
+    tests.wait_for_right_answers(Example(subnets=("10.201.0.0/24",)))
+    with pytest.raises(pytest.skip.Exception, match="not right yet"):
+        tests.wait_for_right_answers(Example())
 
 
 def test_there_are_a_dozen_mistakes_and_more() -> None:
@@ -107,12 +122,44 @@ class Forgetful(FakeKernel):
         return await super().snapshot()
 
 
+class Offended(FakeKernel):
+    """Deletes nothing any more, and does not say so, once something was refused or given up."""
+
+    offended = False
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Without what is to be deleted."""
+        try:
+            await super().apply([one for one in steps if not (self.offended and one.action is Action.DELETE)])
+        except BaseException:
+            self.offended = True
+            raise
+
+
+class Barren(FakeKernel):
+    """Makes nothing again that somebody deleted, and does not say so."""
+
+    deleted: Key | None = None
+
+    def foreign_delete(self, key: Key) -> None:
+        """And remember it."""
+        self.deleted = key
+        super().foreign_delete(key)
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Without it."""
+        await super().apply([one for one in steps if one.resource.key != self.deleted])
+
+
 @pytest.mark.parametrize(
     ("kernel", "case"),
     [
         (Careless, "talk_failures"),
         (Hasty, "talk_cut_short"),
         (Forgetful, "talk_restarts"),
+        (Offended, "talk_failures_of_removal"),
+        (Offended, "talk_removal_cut_short"),
+        (Barren, "talk_repairs"),
     ],
     ids=lambda one: one if isinstance(one, str) else one.__name__,
 )

@@ -29,27 +29,57 @@ def test_with_a_reason_the_standard_case_runs_under_the_mark() -> None:
     standard = DriverConformance.test_wishes_sound
     assert case.__code__ is standard.__code__
     assert (case.__doc__, [mark.name for mark in case.pytestmark]) == (standard.__doc__, ["xfail"])
+    assert case.pytestmark[0].kwargs == {"strict": True, "reason": "its containers are not to meet"}
 
 
-def _plain(self: object) -> None:
-    """Nothing."""
+def marked(*marks: pytest.MarkDecorator) -> Callable[..., None]:
+    """A method of that many marks; pytest marks no function that is called a lambda."""
+
+    def case(self: object) -> None:
+        """Nothing."""
+
+    for mark in marks:
+        mark(case)
+    return case
 
 
-WRONG: dict[str, Any] = {
-    "silently": _plain,
-    "by another thing": None,
-    "by a skip": pytest.mark.skip(reason="no time")(lambda _: None),
-    "without words": pytest.mark.xfail(reason=" ")(lambda _: None),
-    "with a condition only": pytest.mark.xfail(True, reason="")(lambda _: None),
-    "by a skip beside the reason": pytest.mark.skipif(True, reason="no")(_REASON(lambda _: None)),
+_SKIP = pytest.mark.skip(reason="no time")
+
+#: How it is tried → the overriding thing, and what is said about it.
+WRONG: dict[str, tuple[Any, str]] = {
+    "silently": (marked(), "without a written reason"),
+    "by another thing": (None, "is no method"),
+    "by a skip": (marked(_SKIP), "without a written reason"),
+    "without words": (marked(pytest.mark.xfail(reason=" ")), "without a written reason"),
+    "with a condition only": (marked(pytest.mark.xfail(True, reason="")), "without a written reason"),
+    "without running it": (marked(pytest.mark.xfail(reason="it hangs", run=False)), "would not be run"),
+    "by a skip beside the reason": (marked(_REASON, _SKIP), "is marked skip"),
 }
 
 
 @pytest.mark.parametrize("how", WRONG)
 def test_any_other_way_is_refused_when_the_class_is_made(how: str) -> None:
     """And the refusal says which way there is."""
-    with pytest.raises(TypeError, match=r"xfail\(reason=…\)"):
-        mine_of(Good, test_talk_life=WRONG[how])
+    override, said = WRONG[how]
+    with pytest.raises(TypeError, match=rf"{said}.*xfail\(reason=…\)"):
+        mine_of(Good, test_talk_life=override)
+
+
+def test_a_class_beside_the_battery_opts_out_in_the_same_way() -> None:
+    """What several drivers of an author have in common may stand there, and needs its reason there."""
+
+    class Silent:
+        test_talk_life = marked()
+
+    class Loud:
+        test_talk_life = marked(_REASON)
+
+    with pytest.raises(TypeError, match=r"TestMine\.test_talk_life overrides"):
+        type("TestMine", (Silent, DriverConformance), {"driver": Good, "__module__": __name__})
+    mine: Any = type("TestMine", (Loud, DriverConformance), {"driver": Good, "__module__": __name__})
+    assert mine.test_talk_life.__code__ is DriverConformance.test_talk_life.__code__
+    derived: Any = type("TestDerived", (mine,), {"__module__": __name__})
+    assert derived.test_talk_life is mine.test_talk_life
 
 
 @pytest.mark.parametrize("mark", [pytest.mark.skip, pytest.mark.xfail(reason="all of it"), [pytest.mark.skip]])
@@ -61,7 +91,7 @@ def test_a_class_cannot_be_opted_out_as_a_whole(mark: Any) -> None:
 
 def test_further_cases_of_the_authors_own_are_theirs() -> None:
     """They may be skipped, and named as anybody likes."""
-    mine_of(Good, test_mine=pytest.mark.skip(_plain), test_kernel_of_mine=_plain)
+    mine_of(Good, test_mine=marked(_SKIP), test_kernel_of_mine=marked())
 
 
 # --- under pytest ------------------------------------------------------------------------------------------------

@@ -25,13 +25,13 @@ from linkwright.testkit.talk import Talk
 
 @frozen
 class Evidence:
-    """Nothing anywhere is as it should be."""
+    """Nothing anywhere, and each answer as the example has it, is as it should be."""
 
     missing: tuple[str, ...] = ()  # kernel features that the example needs
     error: str = ""  # how the conversation failed
     repaired: tuple[str, ...] = ()  # what a look found to do, when all was there
     otherwise: tuple[str, ...] = ()  # what the real kernel has otherwise than the imaginary one
-    unreached: tuple[str, ...] = ()  # addresses that did not answer their siblings
+    answers: tuple[tuple[str, bool], ...] = ()  # addresses of a container, and whether it answers its sibling
     left: tuple[str, ...] = ()  # what is there afterwards and was not before, and the other way round
 
 
@@ -61,8 +61,8 @@ async def _gather(driver: type[sdk.Driver[Any]], example: Example) -> Evidence:
                 found = evolve(found, otherwise=tuple(_otherwise(wishes, imagined, await _observed(daemon))))
                 report = await daemon.parts.engine.reconcile.heal()
                 found = evolve(found, repaired=(*render_all(report.steps).splitlines(), *report.reported))
-                if example.siblings and example.containers > 1:
-                    found = evolve(found, unreached=tuple(await _unreached(around, talk)))
+                if example.containers > 1:
+                    found = evolve(found, answers=tuple(await _answers(around, talk)))
                 await talk.unmake()
                 found = evolve(found, left=tuple(differences(before, await around.has())))
 
@@ -78,10 +78,10 @@ async def _observed(daemon: Daemon) -> Mapping[Key, Resource]:
     return (await daemon.around.kernel.observe(daemon.parts.engine.applying.desired.all())).resources
 
 
-async def _unreached(around: Real, talk: Talk) -> list[str]:
+async def _answers(around: Real, talk: Talk) -> list[tuple[str, bool]]:
     asking, answering = around.inside(talk.containers[0].sandbox), talk.containers[1]
     addresses = [str(address.ip) for address in answering.addresses]
-    return [one for one in addresses if not await trio.to_thread.run_sync(asking.reaches, one)]
+    return [(one, await trio.to_thread.run_sync(asking.reaches, one)) for one in addresses]
 
 
 def _otherwise(

@@ -1,4 +1,4 @@
-"""Doing something where network namespaces may be made: here as root, or else in a process with namespaces of its own.
+"""Doing something in another process, or where network namespaces may be made: here as root, else in one of its own.
 
 A user namespace gives its first process every right over the network and mount namespaces that it makes, and none
 outside (user_namespaces(7)). What goes there and comes back is pickled, so a driver under test has to be importable.
@@ -9,7 +9,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -36,20 +36,27 @@ def missing() -> str | None:
 
 
 def isolated(work: Callable[..., T], *arguments: object) -> T:
-    """Return what *work* returns, which is a function of a module. RuntimeError with what it wrote if it ends badly."""
+    """Return what *work* returns where it may make network namespaces; see ``apart`` for what becomes of failures."""
     if os.geteuid() == 0:
         return work(*arguments)
-    command = [*_UNSHARE, "sh", "-c", _FURNISH, "sh", sys.executable, "-m", __name__]
+    return apart(work, *arguments, through=(*_UNSHARE, "sh", "-c", _FURNISH, "sh"))
+
+
+def apart(work: Callable[..., T], *arguments: object, through: Sequence[str] = ()) -> T:
+    """Return what *work*, a function of a module, returns in another process, which the command *through* starts.
+
+    RuntimeError with what it wrote if it ends badly.
+    """
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(  # noqa: S603
-        command,
+        [*through, sys.executable, "-m", __name__],
         input=pickle.dumps((work, arguments)),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "random"},
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"in namespaces of its own, {work.__name__} ended with: {done.stderr.decode()}")
+        raise RuntimeError(f"in a process of its own, {work.__name__} ended with: {done.stderr.decode()}")
     result: T = pickle.loads(done.stdout)  # noqa: S301 - our own child wrote it
     return result
 

@@ -64,7 +64,7 @@ def _pure(question: Question) -> Iterator[str]:
 
 
 def _repeatable(question: Question) -> Iterator[str]:
-    """Asked again, or by another process, it says the same."""
+    """Asked again, or after a restart, it says the same; ``all_said`` is for asking in another process."""
     driver = question.driver()
     first = _or_why(driver, question)
     if first != _or_why(driver, question):
@@ -242,6 +242,11 @@ def broken(question: Question) -> str | None:
         for text in promise(question):
             return f"{name}: {text}"
     return None
+
+
+def all_said(questions: Iterable[Question]) -> list[object]:
+    """What a new driver says to each of *questions*, or how it fails to."""
+    return [_or_why(question.driver(), question) for question in questions]
 
 
 def hold(driver: sdk.Driver[Any], network: sdk.Network[Any], *endpoints: sdk.Endpoint) -> Asked:

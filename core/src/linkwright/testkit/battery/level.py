@@ -63,7 +63,7 @@ class Level(Battery):
     @classmethod
     def wait_for_right_answers(cls, one: Example) -> None:
         """Pass over a case of a later level whose ground is not there, so that one mistake is one red case."""
-        key = (cls, str(one))
+        key = (cls, repr(one))  # what it is called does not tell all of it
         if key not in cls._wrong:
             cls._wrong[key] = cls._first_wrong(one)
         if text := cls._wrong[key]:

@@ -1,6 +1,7 @@
 """How a standard case is opted out of: overridden, and marked ``xfail`` with a reason. There is no other way.
 
-Whatever the overriding method holds, the standard case is what runs, so that the mark goes when the reason has gone.
+Whatever the overriding method holds, the standard case is what runs, and passing is a failure unless the mark says
+``strict=False``: so the mark goes when the reason has gone.
 Anything else is refused when the class is made, or when pytest collects it.
 """
 
@@ -27,10 +28,11 @@ class Battery:
             return
         if found := [mark.name for mark in _marks(cls) if mark.name in _PASSES_OVER]:
             raise TypeError(f"{cls.__qualname__} is marked {found[0]} as a whole; {_HOW}")
-        for name in [name for name in vars(cls) if name.startswith(_CASE)]:
-            standard = next((vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)), None)
-            if standard is not None:
-                setattr(cls, name, _opted_out(standard, vars(cls)[name], f"{cls.__qualname__}.{name}"))
+        for name in [name for name in dir(cls) if _is_standard(cls, name)]:
+            holders = [base for base in cls.__mro__ if name in vars(base)]
+            if holders[0] is cls or not issubclass(holders[0], Battery):  # others were put right when they were made
+                standard = next(vars(base)[name] for base in holders[1:] if issubclass(base, Battery))
+                setattr(cls, name, _opted_out(standard, vars(holders[0])[name], f"{cls.__qualname__}.{name}"))
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Refuse marks that pass over cases behind their back."""
@@ -53,12 +55,20 @@ def _opted_out(standard: Callable[..., None], override: object, name: str) -> Ca
         raise TypeError(f"{name} overrides a standard case without a written reason; {_HOW}")
     if others := [mark.name for mark in marks if mark.name in _PASSES_OVER - {"xfail"}]:
         raise TypeError(f"{name} is marked {others[0]}; {_HOW}")
+    if not all(mark.kwargs.get("run", True) for mark in marks):
+        raise TypeError(f"{name} would not be run; {_HOW}")
     code = standard.__code__
     case = FunctionType(code, standard.__globals__, code.co_name, standard.__defaults__, standard.__closure__)
     case.__kwdefaults__, case.__annotations__ = standard.__kwdefaults__, standard.__annotations__
     case.__doc__, case.__qualname__, case.__module__ = standard.__doc__, name, override.__module__
-    case.pytestmark = [*_marks(standard), *marks]  # type: ignore[attr-defined]
+    case.pytestmark = [*_marks(standard), *map(_strict, marks)]  # type: ignore[attr-defined]
     return case
+
+
+def _strict(mark: pytest.Mark) -> pytest.Mark:
+    """The same, and passing is a failure unless it says otherwise."""
+    kwargs = {"strict": True, **mark.kwargs}
+    return pytest.mark.xfail.with_args(*mark.args, **kwargs).mark if mark.name == "xfail" else mark
 
 
 def _marks(thing: object) -> list[pytest.Mark]:

@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from linkwright import sdk
-from linkwright.testkit import drawing
+from linkwright.testkit import drawing, inside
 from linkwright.testkit.battery.level import Level
 from linkwright.testkit.example import Example
-from linkwright.testkit.promises import PROMISES, Question
+from linkwright.testkit.promises import PROMISES, Question, all_said
 
 _QUESTIONS: Final[dict[type, list[Question]]] = {}
 
@@ -32,6 +32,10 @@ class WishesLevel(Level):
     def test_wishes_repeatable(self) -> None:
         """The same input gives the same wishes: the second time, and in another process."""
         self._hold("repeatable")
+        questions = self._questions()
+        here, there = all_said(questions), inside.apart(all_said, questions)
+        if unlike := [asked for asked, one, other in zip(questions, here, there, strict=True) if one != other]:
+            pytest.fail(f"{unlike[0]}: another process answers differently: is there a hash() or a set?", pytrace=False)
 
     def test_wishes_steady(self) -> None:
         """What is wished for does not change when a container joins, or with the time of day."""
