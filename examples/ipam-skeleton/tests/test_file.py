@@ -33,6 +33,14 @@ def test_others_keep_what_is_theirs(path: Path) -> None:
     assert path.read_text() == "# our lab\n10.1.0.1 the router\n10.1.0.2 there:web\n10.1.0.4 here:endpoint\n"
 
 
+def test_lines_of_others_stay_to_the_letter(path: Path) -> None:
+    """Where they stand, and as they were written."""
+    text = "10.1.0.6   printer\n# below: spare\n10.1.0.2 there:web\n\n10.1.0.2 twice\n"
+    path.write_text(text + "10.1.0.5 here:endpoint")
+    FileBackend().settle((Held(POOL, frozenset({ip_address("10.1.0.3")})),))
+    assert path.read_text() == text + "10.1.0.3 here:held\n"
+
+
 def test_what_is_held_and_not_in_the_file_is_entered(path: Path) -> None:
     """Somebody deleted the line of a container that runs."""
     FileBackend().settle((Held(POOL, frozenset({ip_address("10.1.0.5")})),))

@@ -1,11 +1,11 @@
-"""A kernel in memory for tests: the port ``engine.ports.Kernel``, with failures on order and changes by strangers.
+"""A kernel in memory for tests: the port ``engine.ports.Kernel``, with failures on order.
 
 It passes the same tests as ``kernel.linux`` (core/tests/kernel). What the kernel refuses is in ``fake_links`` and
-``fake_kernel_state``; here are the async face, the injected failures, and what somebody else does to the host.
+``fake_kernel_state``, what somebody else does to the host in ``fake_strangers``; here are the async face and the
+injected failures.
 """
 
 import errno
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -17,7 +17,6 @@ from linkwright.model import Address, Announcement, Flows, Handover, HostFacts, 
 from linkwright.model.mac import Mac
 from linkwright.plan.resources import (
     BridgeVlan,
-    Element,
     FdbEntry,
     Key,
     Link,
@@ -25,23 +24,11 @@ from linkwright.plan.resources import (
     Resource,
     Shaper,
     Sysctl,
-    Veth,
 )
-from linkwright.plan.steps import Action, KernelEvent, Snapshot, Step
+from linkwright.plan.steps import Snapshot, Step
 from linkwright.testkit.fake_kernel_state import FakeKernelState
-from linkwright.testkit.fake_links import ELSEWHERE, Lent, refused
-
-#: What rtnetlink calls kinds of resources in its events. Of settings below /proc/sys nobody tells.
-_TOLD = {
-    "link": "link",
-    "address": "addr",
-    "route": "route",
-    "neighbour": "neigh",
-    "fdb": "neigh",
-    "vlan": "vlan",
-    "shaper": "qdisc",
-    "redirect": "tfilter",
-}
+from linkwright.testkit.fake_links import refused
+from linkwright.testkit.fake_strangers import FakeStrangers
 
 #: How often it is looked whether a link is up in its sandbox, and seconds between looks.
 _LOOKS, _LOOK = 100, 0.05
@@ -50,7 +37,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class FakeKernel:
+class FakeKernel(FakeStrangers):
     """The kernel of an imaginary host.
 
     ``fail_at`` maps the number of a step, counted from 1 over the fake's whole life, to the errno it fails with;
@@ -69,14 +56,13 @@ class FakeKernel:
         routes: Iterable[Prefix] = (),
         boot: str = "00000000-0000-4000-8000-000000000001",
         sandboxes: Iterable[str] = (),
-        events: trio.MemorySendChannel[KernelEvent] | None = None,
     ) -> None:
+        super().__init__(sandboxes)
         self.instance = instance
         self.fail_at = dict(fail_at or {})
         self.host = host or HostFacts()
         self.routes = tuple(routes)
         self.boot = boot
-        self.sandboxes = set(sandboxes)
         self.attempted = 0
         self.journal: list[Step] = []
         self.delay = 0.0
@@ -87,11 +73,6 @@ class FakeKernel:
         self.refuse_moments = 0
         self.handed: dict[str, Handover] = {}
         self.handover_fails = 0
-        self.state = FakeKernelState()
-        self.state.resources[("link", "lo")] = Link("lo", mtu=65536, mac=Mac(bytes(6)), master="", up=True)
-        own_end: trio.MemorySendChannel[KernelEvent]
-        own_end, self.events = trio.open_memory_channel[KernelEvent](math.inf)
-        self._events = events or own_end
 
     # --- the port ---
 
@@ -231,77 +212,6 @@ class FakeKernel:
         """Return what is there under *key*."""
         return self._read(key)
 
-    # --- what somebody else does ---
-
-    def foreign_create(self, resource: Resource) -> None:
-        """Somebody makes *resource* (a link with the mark it carries, anything else without our protocol)."""
-        self.state.do(Step(Action.CREATE, resource))
-        self.state.ours.discard(resource.key)
-        self._tell("new", resource.key)
-
-    def foreign_change(self, resource: Resource) -> None:
-        """Somebody changes what is there under the key of *resource*; whose it is stays."""
-        ours = resource.key in self.state.ours
-        self.state.do(Step(Action.CHANGE, resource))
-        if not ours:
-            self.state.ours.discard(resource.key)
-        self._tell("new", resource.key)
-
-    def foreign_delete(self, key: Key) -> None:
-        """Somebody deletes what is there under *key*, and with it what falls with it.
-
-        Of what falls with a link, only other links are told: the kernel is silent about IPv4 routes.
-        """
-        resource = self.state.resources[key]
-        names = set(self.state.resources)
-        self.state.do(Step(Action.DELETE, resource))
-        self._tell("del", *(gone for gone in names - set(self.state.resources) if gone == key or gone[0] == "link"))
-
-    def foreign_flush(self) -> None:
-        """Somebody deletes our firewall table (``nft flush ruleset``)."""
-        for key, resource in list(self.state.resources.items()):
-            if isinstance(resource, Element):
-                del self.state.resources[key]
-        self.state.table = False
-        self._events.send_nowait(KernelEvent("ruleset"))
-
-    def overrun(self) -> None:
-        """More happened than the event buffer holds: everything has to be read again."""
-        self._events.send_nowait(KernelEvent("overrun"))
-
-    def lend(self, name: str, sandbox: str) -> None:
-        """Docker moves link *name* into *sandbox*, under whatever name; its addresses and routes stay behind, gone."""
-        link = self.state.resources[("link", name)]
-        assert isinstance(link, Link)  # noqa: S101 - the key says so
-        if sandbox not in self.sandboxes:
-            raise KernelError(errno.EINVAL, step=f"ip link set {name} netns {sandbox}", extack="no such sandbox")
-        for key, resource in list(self.state.resources.items()):
-            if getattr(resource, "link", None) == name:
-                del self.state.resources[key]
-        del self.state.resources[link.key]
-        self.state.lent[name] = Lent(sandbox, evolve(link, master="", port=None, up=True))
-        self._hide_peer(link, ELSEWHERE)
-        self._tell("del", link.key)
-
-    def give_back(self, name: str) -> None:
-        """Docker moves link *name* back to the host, down and under its first name."""
-        lent = self.state.lent.pop(name)
-        link = evolve(lent.link, up=False)
-        self.state.resources[link.key] = link
-        self._hide_peer(link, name)
-        self._tell("new", link.key)
-
-    def destroy_sandbox(self, sandbox: str) -> None:
-        """The network namespace goes, and with it the links lent to it (a veth takes its other end along)."""
-        self.sandboxes.discard(sandbox)
-        for name, lent in list(self.state.lent.items()):
-            if lent.sandbox == sandbox:
-                del self.state.lent[name]
-                if isinstance(lent.link.kind, Veth):
-                    names = set(self.state.resources)
-                    self.state.remove_link(lent.link.kind.peer)
-                    self._tell("del", *(gone for gone in names - set(self.state.resources) if gone[0] == "link"))
-
     # --- inside ---
 
     def _attempt(self, state: FakeKernelState, step: Step) -> None:
@@ -346,19 +256,6 @@ class FakeKernel:
                 link = self.state.link(name)
                 return link is not None and self._is_ours(link.key, link)
         return key in self.state.ours
-
-    def _hide_peer(self, link: Link, name: str) -> None:
-        if isinstance(link.kind, Veth) and (other := self.state.link(link.kind.peer)):
-            assert isinstance(other.kind, Veth)  # noqa: S101 - pairs come in twos
-            self.state.resources[other.key] = evolve(other, kind=evolve(other.kind, peer=name))
-            self._tell("new", other.key)
-
-    def _tell(self, verb: str, *keys: Key) -> None:
-        for key in sorted(keys):
-            if key[0] in _TOLD:
-                self._events.send_nowait(KernelEvent(f"{verb}{_TOLD[key[0]]}", frozenset({key})))
-            elif key[0] == "element":
-                self._events.send_nowait(KernelEvent("ruleset"))
 
 
 def _meant(tracked: Flows, wanted: Flows) -> bool:

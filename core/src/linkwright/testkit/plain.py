@@ -5,32 +5,18 @@ than its class. Such a value would be compared with the kernel's for ever in vai
 """
 
 import json
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Final, get_args
 
 from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
 
-from linkwright.model import Mac
+from linkwright.model import Address, Interface, Mac, Prefix
 from linkwright.plan import LinkKind, Resource, Wishes
 
 _RESOURCE: Final[Any] = Resource  # a union, which the codec reads by a tag
 
-_FAMILIES: Final = {
-    IPv4Address | IPv6Address: ip_address,
-    IPv4Interface | IPv6Interface: ip_interface,
-    IPv4Network | IPv6Network: ip_network,
-}
+_FAMILIES: Final = {Address: ip_address, Interface: ip_interface, Prefix: ip_network}
 
 
 def round_trip(wishes: Wishes) -> Wishes:

@@ -48,9 +48,9 @@ def options_table(options: type) -> str:
 
 def neighbours(driver: type[sdk.Driver[Any]]) -> list[type[sdk.Driver[Any]]]:
     """Return the drivers that the distribution of *driver* offers beside it: they share its README."""
-    entries = [entry for entry in importlib_metadata.entry_points(group=GROUP) if entry.dist is not None]
-    homes = {entry.dist.name for entry in entries if entry.dist is not None and entry.name == driver.name}
-    found = (entry.load() for entry in entries if entry.dist is not None and entry.dist.name in homes)
+    entries = [(entry, entry.dist.name) for entry in importlib_metadata.entry_points(group=GROUP) if entry.dist]
+    homes = {home for entry, home in entries if entry.name == driver.name}
+    found = (entry.load() for entry, home in entries if home in homes)
     return [
         other for other in found if other is not driver and inspect.isclass(other) and issubclass(other, sdk.Driver)
     ]

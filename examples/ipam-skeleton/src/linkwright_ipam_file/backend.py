@@ -74,14 +74,15 @@ class FileBackend(Backend):
             with self._path.open("a+", encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.seek(0)
-                lines, remarks = _parsed(file.read())
-                before = dict(lines)
+                written = [(line, _parsed(line)) for line in file.read().splitlines()]
+                before = dict(pair for _, pair in written if pair is not None)
+                lines = dict(before)
                 yield lines
                 if lines != before:
                     file.seek(0)
                     file.truncate()
-                    file.writelines(f"{remark}\n" for remark in remarks)
-                    file.writelines(f"{address} {owner}\n" for address, owner in sorted(lines.items(), key=_order))
+                    file.writelines(f"{line}\n" for line, pair in written if pair is None or pair[0] in lines)
+                    file.writelines(f"{one} {lines[one]}\n" for one in sorted(lines.keys() - before.keys(), key=_order))
         except OSError as error:
             raise Refused(f"the IPAM back-end file cannot use {self._path}: {error.strerror or error}") from error
 
@@ -98,18 +99,14 @@ def _ends(pool: Prefix) -> set[Address]:
     return {pool.network_address} | ({pool.broadcast_address} if pool.version == 4 else set())  # noqa: PLR2004
 
 
-def _parsed(text: str) -> tuple[Lines, list[str]]:
-    """Return the addresses of *text* with their owners, and the lines that begin with no address."""
-    found: Lines = {}
-    remarks: list[str] = []
-    for line in text.splitlines():
-        address, _, owner = line.partition(" ")
-        try:
-            found[ip_address(address)] = owner.strip()
-        except ValueError:
-            remarks.append(line)
-    return found, remarks
+def _parsed(line: str) -> tuple[Address, str] | None:
+    """Return the address at the beginning of *line* and its owner; None if it begins with no address."""
+    address, _, owner = line.partition(" ")
+    try:
+        return ip_address(address), owner.strip()
+    except ValueError:
+        return None
 
 
-def _order(line: tuple[Address, str]) -> tuple[int, int]:
-    return line[0].version, int(line[0])
+def _order(address: Address) -> tuple[int, int]:
+    return address.version, int(address)

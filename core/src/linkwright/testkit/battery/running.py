@@ -13,6 +13,19 @@ from linkwright.testkit.docker_side import Daemon
 from linkwright.testkit.surroundings import Surroundings
 
 
+async def alone(main: Callable[[trio.Nursery], Awaitable[None]]) -> None:
+    """Run *main* with a nursery that ends with it; what it raises comes out by itself, not in a group."""
+    error: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            await main(nursery)
+        except Exception as raised:  # noqa: BLE001 - raised again below, outside of the nursery's group
+            error = raised
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
 async def played(
     around: Surroundings,
     registered: Registered,
@@ -21,17 +34,13 @@ async def played(
     disk: float = 0.0,
 ) -> None:
     """Start a daemon on *around*, have *play* played, and end it. *disk* is how long a commit takes, in seconds."""
-    error: Exception | None = None
-    async with trio.open_nursery() as nursery:
+
+    async def main(nursery: trio.Nursery) -> None:
         daemon = Daemon(around, registered, MemoryStore(delay=disk))
-        try:
-            await daemon.start(nursery)
-            await play(daemon, nursery)
-        except Exception as raised:  # noqa: BLE001 - raised again below, outside of the nursery's group
-            error = raised
-        nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
+        await daemon.start(nursery)
+        await play(daemon, nursery)
+
+    await alone(main)
 
 
 def without_waiting(main: Callable[[], Awaitable[None]]) -> None:
