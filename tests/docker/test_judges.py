@@ -1,5 +1,6 @@
 """The judges judged: what they must find they find, and what is nobody's fault they let pass."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -113,6 +114,15 @@ def test_a_descriptor_that_stays_open_is_found(alone: Daemon) -> None:
     seen = snapshot(alone.host, alone)["descriptor"]
     assert any(one.startswith(str(alone.state)) for one in seen)
     assert seen["socket:"] > 0
+
+
+def test_of_the_state_file_one_descriptor_more_is_let_pass_and_two_are_not() -> None:
+    """SQLite keeps a spare one; a connection that is never closed is a leak all the same, and so is any other file."""
+    database, other = "/var/lib/linkwright/linkwright.db", "/var/lib/linkwright/other"
+    before = {"descriptor": Counter({database: 2, other: 1})}
+    assert difference(before, {"descriptor": Counter({database: 3, other: 1})}) == []
+    found = difference(before, {"descriptor": Counter({database: 4, other: 2})})
+    assert found == [f"+ descriptor: {database}", f"+ descriptor: {other}"]
 
 
 NETWORK = {"NetworkID": "7" * 64, "EndpointID": "8" * 64}
