@@ -65,7 +65,7 @@ def answer(name: bytes, ports: set[int]) -> None:
             door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             door.bind(("::", port))
             if kind == socket.SOCK_STREAM:
-                door.listen(64)
+                door.listen(1024)
             doors.append(door)
     raw = {family: socket.socket(family, socket.SOCK_RAW, SCTP) for family in (socket.AF_INET, socket.AF_INET6)}
     print("ready", flush=True)

@@ -1,6 +1,7 @@
 """Who may not reach whom on bridge networks, as Docker's users see it, beside ways that prove the others are open."""
 
 import json
+from contextlib import ExitStack
 
 from tests.docker.containers import Container, create, start
 from tests.docker.daemon import Daemon, series
@@ -63,16 +64,19 @@ def test_a_neighbour_host_does_not_reach_what_is_not_published(
         "routed": ("10.5.0.0/24", [80]),
         "nat-unprotected": ("10.6.0.0/24", [80, 81]),
     }
-    for mode, (subnet, opened) in modes.items():
-        create(dockerd, mode, f"--subnet={subnet}", "-o", f"com.docker.network.bridge.gateway_mode_ipv4={mode}")
-        web = start(dockerd, f"web-{mode}", mode, "-p", "8080:80")
-        address = subnet.replace("0/24", "2")
-        outside.run(["ip", "route", "add", subnet, "via", HOST4])
-        with answering(web, mode, [80, 81]):
-            assert answers(outside, [("tcp", address, port) for port in opened]) == [mode] * len(opened)
-            assert heard(outside, [("tcp", address, port) for port in (80, 81) if port not in opened]) == []
-        dockerd.docker("rm", "-f", f"web-{mode}")
-        outside.run(["ip", "route", "del", subnet])
+    open_doors: dict[Knock, str] = {}
+    closed: list[Knock] = []
+    with ExitStack() as stack:
+        for mode, (subnet, opened) in modes.items():
+            create(dockerd, mode, f"--subnet={subnet}", "-o", f"com.docker.network.bridge.gateway_mode_ipv4={mode}")
+            web = start(dockerd, f"web-{mode}", mode, "-p", "80")
+            address = subnet.replace("0/24", "2")
+            outside.run(["ip", "route", "add", subnet, "via", HOST4])
+            stack.enter_context(answering(web, mode, [80, 81]))
+            open_doors |= {("tcp", address, port): mode for port in opened}
+            closed += [("tcp", address, port) for port in (80, 81) if port not in opened]
+        assert answers(outside, list(open_doors)) == list(open_doors.values())
+        assert heard(outside, closed) == []
 
 
 def test_b_20_a_container_that_lies_about_itself_is_not_heard(dockerd: Dockerd, daemon: Daemon) -> None:
