@@ -1,5 +1,6 @@
 """What Docker did while linkwright was away: it is never told, finds out, and nobody is in anybody's way."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from tests.docker.ageing import an_hour_passes
 from tests.docker.containers import create, start
 from tests.docker.daemon import Daemon
 from tests.docker.leaks import nothing_leaked, snapshot
-from tests.docker.leases import allocated, known, live
+from tests.docker.leases import allocated, known, live, records
 from tests.docker.until import until
 from tests.engines import Dockerd
 
@@ -20,19 +21,31 @@ WITNESS = "--docker-witness=unix:///run/docker.sock"
 
 
 @pytest.fixture
-def daemon(fresh_dockerd: Dockerd, fresh_daemon: Daemon) -> Iterator[Daemon]:
-    """A linkwright that looks at nothing by itself; judged for leaks when everything has been removed."""
-    fresh_daemon.start(options=SLOW)
-    before = snapshot(fresh_dockerd.host, fresh_daemon)
-    yield fresh_daemon
-    fresh_dockerd.clean()
-    nothing_leaked(before, lambda: snapshot(fresh_dockerd.host, fresh_daemon))
-    assert "Traceback" not in fresh_daemon.log.read_text()
+def dockerd(module_dockerd: Dockerd) -> Dockerd:
+    """The module's dockerd; the fixture ``daemon`` clears away, since without linkwright Docker cannot."""
+    return module_dockerd
+
+
+@pytest.fixture
+def daemon(dockerd: Dockerd) -> Iterator[Daemon]:
+    """A linkwright that remembers nothing and looks at nothing by itself; judged for leaks when all is removed."""
+    daemon = Daemon(dockerd.host)
+    daemon.start(options=SLOW)
+    before = snapshot(dockerd.host, daemon)
+    yield daemon
+    try:
+        dockerd.clean()
+        nothing_leaked(before, lambda: snapshot(dockerd.host, daemon))
+        assert "Traceback" not in daemon.log.read_text()
+    finally:
+        daemon.stop()
+        shutil.rmtree(daemon.state)
+        daemon.log.unlink()
 
 
 def networks(daemon: Daemon) -> set[str]:
     """The networks that linkwright knows, by id."""
-    return {network["id"] for network in daemon.cli_json("network", "ls")}
+    return {network["id"] for network in records(daemon, "network")}
 
 
 def unconfirmed(daemon: Daemon) -> dict[str, str]:
@@ -40,34 +53,34 @@ def unconfirmed(daemon: Daemon) -> dict[str, str]:
     return {one["network"]: one["reason"] for one in daemon.cli_json("status")["unconfirmed"]}
 
 
-def test_r_13_a_removed_network_is_forgotten_when_docker_is_asked(fresh_dockerd: Dockerd, daemon: Daemon) -> None:
+def test_r_13_a_removed_network_is_forgotten_when_docker_is_asked(dockerd: Dockerd, daemon: Daemon) -> None:
     """With the witness a network that was removed while we were away goes by itself, bridge and pool; others stay."""
-    removed = create(fresh_dockerd, "one", ONE)
+    removed = create(dockerd, "one", ONE)
     daemon.kill9()
     with nobody_in(daemon) as calls:
-        fresh_dockerd.docker("network", "rm", "one")
+        dockerd.docker("network", "rm", "one")
     assert "/NetworkDriver.DeleteNetwork" in calls
+    assert removed in daemon.cli("export", f"--state-dir={daemon.state}")
     daemon.start(options=(*QUICK, WITNESS))
-    kept = create(fresh_dockerd, "two", TWO)
-    assert networks(daemon) == {removed, kept}
+    kept = create(dockerd, "two", TWO)
     until(lambda: networks(daemon) == {kept}, "the removed network is forgotten")
     assert daemon.cli_json("status")["checks"]["witness"] == {"ok": True, "reason": ""}
-    assert start(fresh_dockerd, "first", "two").reaches("10.4.0.1")
+    assert start(dockerd, "first", "two").reaches("10.4.0.1")
     assert [pool["subnet"] for pool in daemon.cli_json("pool", "ls")] == ["10.4.0.0/24"]
-    create(fresh_dockerd, "again", ONE)
+    create(dockerd, "again", ONE)
 
 
-def test_r_13_a_removed_network_is_unconfirmed_until_it_is_forgotten(fresh_dockerd: Dockerd, daemon: Daemon) -> None:
+def test_r_13_a_removed_network_is_unconfirmed_until_it_is_forgotten(dockerd: Dockerd, daemon: Daemon) -> None:
     """Without the witness Docker's next start tells: it asks for the other network's pool again, and not for this one.
 
     ``status`` says so until two looks later pool, network and bridge go.
     """
-    removed, kept = create(fresh_dockerd, "one", ONE), create(fresh_dockerd, "two", TWO)
+    removed, kept = create(dockerd, "one", ONE), create(dockerd, "two", TWO)
     daemon.kill9()
     with nobody_in(daemon):
-        fresh_dockerd.docker("network", "rm", "one")
+        dockerd.docker("network", "rm", "one")
     daemon.start()
-    fresh_dockerd.restart()
+    dockerd.restart()
     assert unconfirmed(daemon) == {
         removed: "Docker has not asked for linkwright-local/10.3.0.0/24 since it started",
     }
@@ -75,69 +88,69 @@ def test_r_13_a_removed_network_is_unconfirmed_until_it_is_forgotten(fresh_docke
     until(lambda: networks(daemon) == {kept}, "the removed network is forgotten")
     assert unconfirmed(daemon) == {}
     assert [pool["subnet"] for pool in daemon.cli_json("pool", "ls")] == ["10.4.0.0/24"]
-    create(fresh_dockerd, "again", ONE)
+    create(dockerd, "again", ONE)
 
 
-def test_containers_removed_while_we_were_away_are_collected(fresh_dockerd: Dockerd, daemon: Daemon) -> None:
+def test_containers_removed_while_we_were_away_are_collected(dockerd: Dockerd, daemon: Daemon) -> None:
     """Endpoint, link and lease of a removed container go at the second look; its sibling is left in peace."""
-    create(fresh_dockerd, "one", ONE)
-    kept = start(fresh_dockerd, "kept", "one", "--ip=10.3.0.77")
-    start(fresh_dockerd, "removed", "one")
+    create(dockerd, "one", ONE)
+    kept = start(dockerd, "kept", "one", "--ip=10.3.0.77")
+    start(dockerd, "removed", "one")
     daemon.kill9()
     with nobody_in(daemon):
-        fresh_dockerd.docker("rm", "-f", "removed")
+        dockerd.docker("rm", "-f", "removed")
     an_hour_passes(daemon)
     daemon.start(options=QUICK)
     until(lambda: known(daemon) == allocated(daemon) == {"10.3.0.77"}, "the removed container is forgotten")
     assert kept.reaches("10.3.0.1")
 
 
-def test_r_15_a_forced_disconnect_is_no_obstacle(fresh_dockerd: Dockerd, daemon: Daemon) -> None:
+def test_r_15_a_forced_disconnect_is_no_obstacle(dockerd: Dockerd, daemon: Daemon) -> None:
     """A container disconnected by force while we were away is connected, stopped and started again as ever.
 
     Its old endpoint, whose container runs on, goes when its link has been seen on the host twice, and the address with
     it.
     """
-    create(fresh_dockerd, "one", ONE)
-    create(fresh_dockerd, "two", TWO)
-    web = start(fresh_dockerd, "web", "one", "--ip=10.3.0.77")
-    fresh_dockerd.docker("network", "connect", "two", "web")
+    create(dockerd, "one", ONE)
+    create(dockerd, "two", TWO)
+    web = start(dockerd, "web", "one", "--ip=10.3.0.77")
+    dockerd.docker("network", "connect", "two", "web")
     daemon.kill9()
     with nobody_in(daemon) as calls:
-        fresh_dockerd.docker("network", "disconnect", "-f", "one", "web")
+        dockerd.docker("network", "disconnect", "-f", "one", "web")
     assert "/NetworkDriver.DeleteEndpoint" in calls
     an_hour_passes(daemon)
     daemon.start()
-    fresh_dockerd.docker("network", "connect", "one", "web")
-    fresh_dockerd.docker("restart", "web")
+    dockerd.docker("network", "connect", "one", "web")
+    dockerd.docker("restart", "web")
     assert web.reaches("10.3.0.1")
     assert web.reaches("10.4.0.1")
     daemon.restart(options=QUICK)
-    until(lambda: allocated(daemon) == known(daemon) == live(fresh_dockerd), "the old endpoint is forgotten")
-    assert "10.3.0.77" not in live(fresh_dockerd)
-    other = start(fresh_dockerd, "other", "one", "--ip=10.3.0.77")
+    until(lambda: allocated(daemon) == known(daemon) == live(dockerd), "the old endpoint is forgotten")
+    assert "10.3.0.77" not in live(dockerd)
+    other = start(dockerd, "other", "one", "--ip=10.3.0.77")
     assert other.reaches("10.3.0.1")
 
 
-def test_r_15_a_stopped_container_has_its_address_again_at_once(fresh_dockerd: Dockerd, daemon: Daemon) -> None:
+def test_r_15_a_stopped_container_has_its_address_again_at_once(dockerd: Dockerd, daemon: Daemon) -> None:
     """One with a fixed address that was stopped while we were away starts with it, though nobody told of its release.
 
     A second one does not get the address of one that runs.
     """
-    create(fresh_dockerd, "one", ONE)
-    web = start(fresh_dockerd, "web", "one", "--ip=10.3.0.77")
+    create(dockerd, "one", ONE)
+    web = start(dockerd, "web", "one", "--ip=10.3.0.77")
     daemon.kill9()
     with nobody_in(daemon):
-        fresh_dockerd.docker("stop", "web")
+        dockerd.docker("stop", "web")
     an_hour_passes(daemon)
     daemon.start()
-    fresh_dockerd.docker("start", "web")
+    dockerd.docker("start", "web")
     assert web.addresses() == {"10.3.0.77/24"}
     assert web.reaches("10.3.0.1")
     assert known(daemon) == allocated(daemon) == {"10.3.0.77"}
     daemon.stop()
     an_hour_passes(daemon)
     daemon.start()
-    said = fresh_dockerd.docker("run", "-d", "--network=one", "--ip=10.3.0.77", "busybox:lw", check=False)
+    said = dockerd.docker("run", "-d", "--network=one", "--ip=10.3.0.77", "busybox:lw", check=False)
     assert "the address 10.3.0.77 of linkwright-local/10.3.0.0/24 is held by a container" in said
     assert web.reaches("10.3.0.1")
