@@ -9,6 +9,8 @@ PACKAGES := core plugins/bridge plugins/macvlan plugins/vxlan
 SOURCES := core/src plugins/bridge/src plugins/macvlan/src plugins/vxlan/src
 CHECKED := core plugins tests bench examples
 TOOLS := iptables nftables iproute2 busybox-static conntrack
+# More than a small machine has processors: tests of the levels netns and docker mostly wait. 0: all in one process.
+WORKERS ?= 3
 
 .PHONY: help demo test test-long check bench golden tools engines clean venv
 .DEFAULT_GOAL := help
@@ -44,7 +46,7 @@ engines: venv tools # Docker engines and Prometheus, unpacked into a cache folde
 
 test: venv tools engines check ## every test that can run here; as root on Debian, none may be missing
 	@require=""; if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then require="--require=netns,docker"; fi; \
-	$(BIN)/python -m pytest $$require $(PYTEST)
+	$(BIN)/python -m pytest $$require --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: ## the same with the full forms of what has a short one
 	$(MAKE) test PYTEST="--long $(PYTEST)"

@@ -53,23 +53,28 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"kernel: {platform.release()}", f"kernel features that may be missing: {features}"]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the levels that cannot run, with the reason; fail if one of them is required."""
-    required = {name for name in config.getoption("--require").split(",") if name}
+def pytest_configure(config: pytest.Config) -> None:
+    """Fail if a level that is required cannot run: here, where it is said once and not by each worker."""
+    required = _required(config)
     if unknown := required - set(LEVELS):
         raise pytest.UsageError(f"--require knows {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}")
+    for level in sorted(required):
+        if reason := LEVELS[level]():
+            raise pytest.UsageError(f"level {level} is required and cannot run: {reason}")
+
+
+def _required(config: pytest.Config) -> set[str]:
+    return {name for name in config.getoption("--require").split(",") if name}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the levels that cannot run, with the reason."""
     if not config.getoption("--long"):
         deselected = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if not item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=deselected)
-    reasons: dict[str, str | None] = {}
-    for item in items:
-        for level, missing in LEVELS.items():
-            if item.get_closest_marker(level) is None:
-                continue
-            if level not in reasons:
-                reasons[level] = missing()
-            if reasons[level]:
-                if level in required:
-                    raise pytest.UsageError(f"level {level} is required and cannot run: {reasons[level]}")
-                item.add_marker(pytest.mark.skip(reason=f"level {level}: {reasons[level]}"))
+    for level in LEVELS.keys() - _required(config):
+        needing = [item for item in items if item.get_closest_marker(level)]
+        if needing and (reason := LEVELS[level]()):
+            for item in needing:
+                item.add_marker(pytest.mark.skip(reason=f"level {level}: {reason}"))

@@ -11,7 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,7 @@ class Performance:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([*COMMAND], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self._opened = ExitStack()
 
     def reach(self, section: str) -> Path:
         """Read on until *section* begins, and return the name of the network namespace that it plays in."""
@@ -189,11 +190,14 @@ class Performance:
         pid = self.process.pid
         while (network := Path(f"/proc/{pid}/ns/net").readlink()) == own:
             pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        opened = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)  # while it is open, no other network gets its number
+        self._opened.callback(os.close, opened)
         return network
 
     def close(self) -> None:
         """Read what is left, and collect it."""
         self.process.communicate(timeout=PATIENCE)
+        self._opened.close()
 
 
 def inhabitants(network: Path) -> list[int]:
