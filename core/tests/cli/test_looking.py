@@ -338,7 +338,7 @@ async def test_a_state_that_was_rebuilt_says_so_until_the_next_start(served: Ser
 
 async def test_a_suspended_driver_is_shown_as_such(served: Served) -> None:
     """In the list of drivers and in the status."""
-    served.engine.asking._overruns["bridge"] = 2
+    served.engine.asking.drivers._overruns["bridge"] = 2
 
     assert "bridge (suspended)" in await served.text("status")
     assert [one["suspended"] for one in (await served.json("drivers"))["drivers"]] == [True]

@@ -14,7 +14,8 @@ from core.tests.engine.conftest import ENDPOINT, NETWORK, World, here
 from core.tests.engine.paper import Paper, registered
 
 from linkwright import sdk
-from linkwright.engine.asking import DEADLINE, Asking
+from linkwright.engine.asking import Asking
+from linkwright.engine.bounded import DEADLINE
 from linkwright.engine.desired import Scope
 from linkwright.engine.observation import DriverOverrun, Observation
 from linkwright.errors import Conflict, DriverFault, Refused, Unavailable
@@ -75,7 +76,7 @@ async def test_a_driver_that_overruns_twice_is_suspended_and_told(autojump_clock
     assert times == [pytest.approx(5), pytest.approx(5), 0]
     assert texts[0] == texts[1] == "driver paper of linkwright-paper 1.2 did not answer within 5 s"
     assert texts[2].startswith("driver paper of linkwright-paper 1.2 is suspended: ")
-    assert asking.suspended("paper")
+    assert asking.drivers.suspended == ("paper",)
     assert told == [DriverOverrun("paper"), DriverOverrun("paper")]
 
 
@@ -83,14 +84,14 @@ async def test_a_suspended_driver_keeps_no_other_from_answering(autojump_clock: 
     """Each is counted by itself."""
     good, bad = Paper(), Paper()
     asking = Asking([registered(named(good, "good")), registered(named(bad, "bad"))], instance="default")
-    asking._somewhere["good"], asking._somewhere["bad"] = here, never
+    asking.drivers._somewhere["good"], asking.drivers._somewhere["bad"] = here, never
 
     for _ in range(2):
         with pytest.raises(Unavailable):
             await asking.wishes(network("bad"))
 
     assert await asking.wishes(network("good")) == {Scope(NETWORK): {}}
-    assert (asking.suspended("good"), asking.suspended("bad")) == (False, True)
+    assert asking.drivers.suspended == ("bad",)
 
 
 def named(driver: Paper, name: str) -> Paper:

@@ -15,7 +15,7 @@ import trio
 from attrs import field, frozen
 
 from linkwright import __version__
-from linkwright.engine.asking import DEADLINE, Somewhere, Threads
+from linkwright.engine.bounded import DEADLINE, Somewhere, Threads
 from linkwright.engine.registry import Origin
 from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
 from linkwright.ipam import Ledger

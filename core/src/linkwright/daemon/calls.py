@@ -43,7 +43,7 @@ class Listener:
 
 async def _activate(listener: Listener, _: requests.Activate) -> wire.Reply:
     if listener.driver:
-        listener.engine.asking.named(listener.driver)
+        listener.engine.asking.drivers.named(listener.driver)
     return replies.ActivateReply(listener.implements)
 
 
@@ -51,7 +51,7 @@ async def _activate(listener: Listener, _: requests.Activate) -> wire.Reply:
 
 
 async def _capabilities(listener: Listener, _: requests.NetworkCapabilities) -> wire.Reply:
-    connectivity = replies.Scope(listener.engine.asking.named(listener.driver).driver.capabilities.connectivity)
+    connectivity = replies.Scope(listener.engine.asking.drivers.named(listener.driver).driver.capabilities.connectivity)
     return replies.CapabilitiesReply(replies.Scope.LOCAL, connectivity, checks_gateway=True)
 
 

@@ -20,7 +20,7 @@ from linkwright.daemon.http import Connections
 from linkwright.daemon.metrics import Known, Metrics, methods_of
 from linkwright.daemon.nameservers import Nameservers, nameservers
 from linkwright.daemon.plugin import Plugin, refusal
-from linkwright.engine.asking import Somewhere
+from linkwright.engine.bounded import Somewhere
 from linkwright.engine.engine import Engine
 from linkwright.engine.observation import Observer
 from linkwright.engine.ports import HostPorts, Kernel
@@ -158,7 +158,7 @@ def plugins_of(
         )
         return Plugin(listener, closing=lambda: connections.closing, timing=metrics.rpc)
 
-    loaded = [registered.name for registered in parts.engine.asking.registered]
+    loaded = [registered.name for registered in parts.engine.asking.drivers.registered]
     stored = [network.driver for network in parts.engine.state.networks.values()]
     absent = absent_drivers(config, loaded=loaded, stored=stored, handed=handed)
     return (*(plugin(name, name) for name in (*loaded, *absent)), plugin(RESERVED, ""))

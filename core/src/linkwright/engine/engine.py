@@ -6,8 +6,9 @@ It is handed a kernel, a store's ``commit``, drivers and clocks, and holds no nu
 from collections.abc import Callable, Iterable
 
 from linkwright.engine.applying import Applying
-from linkwright.engine.asking import Asking, Somewhere
+from linkwright.engine.asking import Asking
 from linkwright.engine.borrowing import Borrowing
+from linkwright.engine.bounded import Somewhere
 from linkwright.engine.claims import Claiming
 from linkwright.engine.collecting import Collecting
 from linkwright.engine.desired import Desired

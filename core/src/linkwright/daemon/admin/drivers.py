@@ -1,6 +1,6 @@
 """The drivers there are, and why others are left out. The same document with a daemon and without one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 
 from linkwright.daemon.admin import views
 from linkwright.daemon.admin.asked import Asked, Work
@@ -12,9 +12,9 @@ from linkwright.errors import DriverFault
 
 async def drivers(insides: Insides, _: Asked) -> Work:
     """Those that the daemon has loaded."""
-    asking = insides.engine.asking
-    suspended = frozenset(one.name for one in asking.registered if asking.suspended(one.name))
-    return lambda: document("daemon", asking.registered, insides.faults, suspended=suspended.__contains__)
+    loaded = insides.engine.asking.drivers
+    suspended = loaded.suspended
+    return lambda: document("daemon", loaded.registered, insides.faults, suspended=suspended)
 
 
 def document(
@@ -22,11 +22,11 @@ def document(
     registered: Iterable[Registered],
     faults: Iterable[DriverFault],
     *,
-    suspended: Callable[[str], bool] = lambda _: False,
+    suspended: Collection[str] = (),
 ) -> Document:
     """Return the page; *source* says who knows of them: "daemon", or "installed" where none was asked."""
     return {
         "source": source,
-        "drivers": [views.driver(one, suspended=suspended(one.name)) for one in registered],
+        "drivers": [views.driver(one, suspended=one.name in suspended) for one in registered],
         "left_out": [str(fault) for fault in faults],
     }

@@ -31,8 +31,8 @@ def _live(insides: Insides) -> Live:
     created = [network.created for network in state.networks.values()]
     created += [endpoint.created for endpoint in state.endpoints.values()]
     return Live(
-        drivers=tuple(registered.name for registered in asking.registered),
-        suspended=tuple(registered.name for registered in asking.registered if asking.suspended(registered.name)),
+        drivers=tuple(registered.name for registered in asking.drivers.registered),
+        suspended=asking.drivers.suspended,
         left_out=tuple(str(fault) for fault in insides.faults),
         endpoints=len(state.endpoints),
         newest=max(created, default=0.0),

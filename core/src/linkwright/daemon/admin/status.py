@@ -92,8 +92,8 @@ def _pools(insides: Insides) -> Document:
 def _drivers(insides: Insides) -> Document:
     asking = insides.engine.asking
     return {
-        "loaded": [registered.name for registered in asking.registered],
-        "suspended": [registered.name for registered in asking.registered if asking.suspended(registered.name)],
+        "loaded": [registered.name for registered in asking.drivers.registered],
+        "suspended": list(asking.drivers.suspended),
         "left_out": [str(fault) for fault in insides.faults],
     }
 
