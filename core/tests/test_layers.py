@@ -154,6 +154,7 @@ HOMES: dict[str, tuple[str, str]] = {
     "h11": ("daemon", "one server"),
     "prometheus_client": ("daemon", "events are turned into metrics in one place"),
     "importlib_metadata": ("daemon", "drivers are found at the composition root"),
+    "jeepney": ("daemon", "firewalld is told in one place"),
     "click": ("cli", "a daemon has no arguments of its own"),
     "pytest": ("testkit", _KIT),
     "hypothesis": ("testkit", _KIT),

@@ -1,7 +1,7 @@
 """Real Docker engines in pretend hosts, for tests: nothing is installed, and nothing of the machine's own is touched.
 
-The public face of the harness, and the question whether its level can run here. ``fetch`` unpacks the engines,
-``host`` makes hosts, ``outside`` connects them, ``dockerd`` runs an engine in one, ``fixtures`` hands them to tests.
+The public face of the harness, and the question whether its level can run here. ``fetch`` unpacks the engines, ``host``
+makes hosts, ``outside`` connects them, ``dockerd`` and ``firewalld`` are daemons in one, ``fixtures`` hands them over.
 """
 
 import os
@@ -13,16 +13,17 @@ from collections.abc import Iterable
 from tests.engines import shelf
 from tests.engines.catalogue import ENGINES
 from tests.engines.dockerd import Dockerd
+from tests.engines.firewalld import Firewalld
 from tests.engines.host import Host, Spawned
 from tests.engines.outside import Outside
 from tests.engines.trouble import Trouble
 
-__all__ = ["ENGINES", "Dockerd", "Host", "Outside", "Spawned", "Trouble", "missing"]
+__all__ = ["ENGINES", "Dockerd", "Firewalld", "Host", "Outside", "Spawned", "Trouble", "missing"]
 
 _TOOLS = ("ip", "iptables", "nsenter", "unshare")
 
 
-def missing(names: Iterable[str] = (*ENGINES, "busybox")) -> str | None:
+def missing(names: Iterable[str] = (*ENGINES, "busybox", "firewalld")) -> str | None:
     """Why tests with the unpacked programs *names* cannot run on this machine, or None when they can."""
     if platform.system() != "Linux":
         return f"not Linux but {platform.system()}"

@@ -22,6 +22,25 @@ LIBRARIES = {
     "liblzma.so.5": "liblzma5",
     "libzstd.so.1": "libzstd1",
     "liblz4.so.1": "liblz4-1",
+    "libapparmor.so.1": "libapparmor1",
+    "libaudit.so.1": "libaudit1",
+    "libblkid.so.1": "libblkid1",
+    "libcap-ng.so.0": "libcap-ng0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libexpat.so.1": "libexpat1",
+    "libffi.so.8": "libffi8",
+    "libgio-2.0.so.0": "libglib2.0-0",
+    "libgirepository-1.0.so.1": "libgirepository-1.0-1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgmodule-2.0.so.0": "libglib2.0-0",
+    "libgmp.so.10": "libgmp10",
+    "libgobject-2.0.so.0": "libglib2.0-0",
+    "libjansson.so.4": "libjansson4",
+    "libmnl.so.0": "libmnl0",
+    "libmount.so.1": "libmount1",
+    "libnftnl.so.11": "libnftnl11",
+    "libxtables.so.12": "libxtables12",
+    "libz.so.1": "zlib1g",
 }
 """Shared library → the package it is in, for those that a small machine may not have."""
 
@@ -52,6 +71,14 @@ class Row:
 # release's are built for a C library that bookworm does not have. tini is what `docker run --init` looks for.
 _RUNTIME = Part(("containerd", "runc", "tini"), ("bookworm",))
 
+_FIREWALLD_PROVES = """\
+import dbus.mainloop.glib, nftables
+from firewall import config
+from gi.repository import GLib
+nftables.Nftables(), GLib.MainLoop()
+print("firewalld", config.VERSION)
+"""
+
 ROWS = (
     Row(
         "20.10",
@@ -64,6 +91,19 @@ ROWS = (
         (Part(("docker.io", "docker-cli"), ("forky", "sid", "trixie"), "28.5."), _RUNTIME),
         ("dockerd", "--version"),
         "version 28.5.",
+    ),
+    # With a Python of its own: its modules in C are for that release's, and the machine's may be another.
+    # libnftables is named because it is loaded by name only. Neither polkit nor NetworkManager: it does without.
+    Row(
+        "firewalld",
+        (
+            Part(("firewalld", "python3-firewall"), ("bookworm",), "1.3."),
+            Part(("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"), ("bookworm",)),
+            Part(("python3-dbus", "python3-gi", "gir1.2-glib-2.0", "python3-nftables", "libnftables1"), ("bookworm",)),
+            Part(("dbus-daemon",), ("bookworm",)),
+        ),
+        ("python3.11", "-c", _FIREWALLD_PROVES),
+        "firewalld 1.3.",
     ),
     Row("busybox", (Part(("busybox-static",), ("bookworm",)),), ("busybox",), "multi-call binary"),
     Row("prometheus", (Part(("prometheus",), ("bookworm",), "2.42."),), ("prometheus", "--version"), "version 2.42."),

@@ -106,8 +106,14 @@ def _upstream(version: str) -> str:
 
 
 def _missing_libraries(there: shelf.Unpacked) -> set[str]:
-    """The shared libraries that ldd does not find for the programs of *there*, each by its soname."""
-    files = [path for path in there.root.glob("**/*bin/*") if path.is_file() and not path.is_symlink()]
+    """The shared libraries that ldd does not find for the programs of *there*, each by its soname.
+
+    Libraries and Debian's Python modules count as programs: some are loaded by name. Of Python's own modules
+    (lib-dynload) those with a library of their own are no loss where it is missing.
+    """
+    patterns = ("**/*bin/*", "**/lib/*-linux-gnu/*.so*", "**/dist-packages/**/*.so")
+    found = {path for pattern in patterns for path in there.root.glob(pattern)}
+    files = sorted(path for path in found if path.is_file() and not path.is_symlink())
     done = subprocess.run(["ldd", *files], env=there.environment(), capture_output=True, text=True, check=False)
     return set(re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE))
 

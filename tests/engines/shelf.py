@@ -14,6 +14,7 @@ STAMP = "stamp.json"
 """The file that is written last into an unpacked row: what it was made from, and the versions it holds."""
 
 _PROGRAMS = ("usr/sbin", "usr/bin", "sbin", "bin")
+_TRIPLET = f"{platform.machine()}-linux-gnu"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -48,12 +49,21 @@ class Unpacked:
         own = ":".join(str(self.root / folder) for folder in _PROGRAMS)
         variables = {"PATH": f"{own}:{_SYSTEM_PATH}", "LANG": "C.UTF-8"}
         libraries = self.libraries()
-        return variables | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
+        return variables | self._python() | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
+
+    def _python(self) -> dict[str, str]:
+        """Where an unpacked Python finds itself and Debian's modules; nothing where there is none."""
+        if not (self.root / "usr/lib/python3/dist-packages").is_dir():
+            return {}
+        return {
+            "PYTHONHOME": str(self.root / "usr"),
+            "PYTHONPATH": str(self.root / "usr/lib/python3/dist-packages"),
+            "GI_TYPELIB_PATH": str(self.root / f"usr/lib/{_TRIPLET}/girepository-1.0"),
+        }
 
     def libraries(self) -> str:
         """The folders of unpacked shared libraries as a search path; empty when the system had them all."""
-        triplet = f"{platform.machine()}-linux-gnu"
-        folders = [self.root / top / triplet for top in ("usr/lib", "lib")]
+        folders = [self.root / top / _TRIPLET for top in ("usr/lib", "lib")]
         return ":".join(str(folder) for folder in folders if folder.is_dir())
 
 

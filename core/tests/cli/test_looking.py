@@ -12,6 +12,7 @@ from attrs import evolve
 from core.tests.cli.conftest import ENDPOINT, NOW, OTHER, STORAGE, WEB, Served
 
 from linkwright.daemon.calls import Listener
+from linkwright.daemon.firewalld import Standing
 from linkwright.daemon.health import Health
 from linkwright.daemon.holdings import Holdings
 from linkwright.daemon.http import HttpRequest
@@ -269,7 +270,8 @@ async def test_what_is_not_well_is_said_with_its_reason(served: Served) -> None:
     health = Health("start", "store")
     health.well("start")
     fault = DriverFault("driver 'odd' of odd 2.0 is not loaded: its contract version (api) is not 1")
-    served.look_as(health=health, rule_error=lambda: "iptables refused", faults=(fault,))
+    zones = Standing(runs=True, error="firewalld refused")
+    served.look_as(health=health, rule_error=lambda: "iptables refused", zones=lambda: zones, faults=(fault,))
     served.store.fail_next()
     with pytest.raises(Exception, match="the disk is full"):
         await served.network()
@@ -283,6 +285,7 @@ async def test_what_is_not_well_is_said_with_its_reason(served: Served) -> None:
     for line in (
         "store        the stored state is not loaded yet\n",
         "docker-user  iptables refused\n",
+        "firewalld    firewalld refused\n",
         "last write   writing to the store in memory failed: the disk is full;",
         str(fault),
     ):

@@ -13,6 +13,7 @@ from core.tests.cli.conftest import NOW, Served, served, typed
 from linkwright.daemon import sockets
 from linkwright.daemon.admin.doctor import CHECKS, Done, Finding, Live, Status, Surroundings, checks, examine, run_tool
 from linkwright.daemon.config import Config
+from linkwright.daemon.firewalld import Standing
 
 __all__ = ["served"]  # a fixture
 
@@ -224,6 +225,16 @@ CASES: list[tuple[str, Callable[[Surroundings], Surroundings], Status, str, str]
     ),
     ("docker-user-ipv4", other(run=Tools()), OK, "no iptables rules", ""),
     ("docker-user-ipv6", other(run=rules("-P FORWARD DROP", binary="ip6tables-nft")), FAIL, "ip6tables-nft", "mark"),
+    ("firewalld", live(), OK, "does not run", ""),
+    ("firewalld", live(zones=Standing(runs=True)), OK, "has our bridges in zone trusted", ""),
+    ("firewalld", live(zones=Standing(runs=True, chosen={"br0": "dmz"})), OK, "somebody put: br0 in dmz", ""),
+    (
+        "firewalld",
+        live(zones=Standing(runs=True, error="firewalld refused addInterface")),
+        FAIL,
+        "firewalld refused addInterface; bridges that are not in its zone trusted are cut off",
+        "firewall-cmd --zone=trusted --add-interface=BRIDGE",
+    ),
     ("neighbours-ipv4", live(endpoints=300), WARN, "is 1024; 300 endpoints need some 600", "gc_thresh3=4096"),
     ("neighbours-ipv6", live(endpoints=3000), FAIL, "need some 6000", "net.ipv6.neigh.default.gc_thresh3=32768"),
     ("neighbours-ipv4", without("proc/sys/net/ipv4/neigh/default/gc_thresh3"), OK, "is not to be seen here", ""),

@@ -1,7 +1,7 @@
 """Our table and our rule in Docker's chain: kept together, and a rule that cannot be is no reason to do nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from linkwright.daemon.firewalls import Firewalls
 from linkwright.daemon.metrics.facts import idle_kernel
 from linkwright.errors import KernelError
 from linkwright.kernel.docker_user import Found, Outcome
+from linkwright.plan import Action, Element, Key, Step
 
 
 @define
@@ -21,11 +22,29 @@ class Table:
 
     missing: bool = False
     told: Counter[str] = Factory(Counter)
+    held: set[Element] = Factory(set)
+    dumps: int = 0
 
     async def prepare(self) -> bool:
         """Make it."""
         made, self.missing = self.missing, False
         return made
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Hold what they make."""
+        for step in steps:
+            assert isinstance(step.resource, Element)
+            (self.held.discard if step.action is Action.DELETE else self.held.add)(step.resource)
+
+    async def elements(self) -> frozenset[Element]:
+        """Read all."""
+        self.dumps += 1
+        return frozenset(self.held)
+
+    async def elements_of(self, keys: Iterable[Key]) -> frozenset[Element]:
+        """Read some."""
+        wanted = set(keys)
+        return frozenset(element for element in self.held if element.key in wanted)
 
 
 @define
@@ -72,6 +91,25 @@ async def test_a_rule_that_cannot_be_kept_is_told_once_and_tried_again() -> None
 
     assert reasons == [str(error), str(error), "", str(error)]
     assert [line["log_level"] for line in lines] == ["warning", "warning"]
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+async def test_bridges_are_known_by_the_set_and_by_what_comes_and_goes(read_first: bool) -> None:
+    """All elements are read once, for those of an earlier life; then those that steps named, as they are there."""
+    table = Table(held={Element("bridges", ("old",)), Element("outward", ("old",)), Element("masquerade4", ("other",))})
+    kept = Firewalls(table, Rule([]))  # type: ignore[arg-type] - it is asked nothing else
+    if read_first:
+        assert await kept.bridges() == {"old"}
+    new = Element("bridges", ("new",))
+    await kept.apply([Step(Action.CREATE, new), Step(Action.CREATE, Element("outward", ("new",)))])
+    assert await kept.bridges() == {"old", "new"}
+    table.held.discard(Element("bridges", ("old",)))  # by somebody else, until it is put back
+    assert await kept.bridges() == {"new"}
+    table.held.add(Element("bridges", ("old",)))
+    assert await kept.bridges() == {"old", "new"}
+    await kept.apply([Step(Action.DELETE, new)])
+    assert await kept.bridges() == {"old"}
+    assert table.dumps == 1
 
 
 def test_what_the_firewall_was_told_counts_beside_what_rtnetlink_was() -> None:

@@ -83,6 +83,8 @@ def _ill(document: Mapping[str, Any]) -> Table:
     rows = [(name, check["reason"]) for name, check in document["checks"].items() if not check["ok"]]
     if document["firewall"]["rule_error"]:
         rows.append(("docker-user", document["firewall"]["rule_error"]))
+    if document["firewall"]["zone_error"]:
+        rows.append(("firewalld", document["firewall"]["zone_error"]))
     if document["store"]["last_failure"]:
         rows.append(("last write", document["store"]["last_failure"]))
     return Table(("check", "why"), rows)

@@ -109,6 +109,7 @@ async def _live(config: Config, environ: Mapping[str, str], handed: sockets.Inhe
             report = await house.engine.reconcile.start()
             _log.info("the host is as it should be", steps=len(report.steps), networks=len(house.engine.state.networks))
             house.host_ports.forget_handed()
+            services.start_soon(house.firewalls.zones.run)
             services.start_soon(house.engine.reconcile.run, house.happening)
             services.start_soon(_upkeep, house, config.period)
             for _ in range(moments.WORKERS):

@@ -25,6 +25,7 @@ from linkwright.daemon.recovery import recovered, refuse_to_forget
 from linkwright.daemon.sockets import Inherited
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
+from linkwright.engine.observation import Observer
 from linkwright.hostports import HeldPorts
 from linkwright.ipam.actor import Actor
 from linkwright.kernel.docker_user import DockerUser
@@ -77,7 +78,7 @@ async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str
     opened = await SqliteStore.open(config.state_dir)
     store = await stack.enter_async_context(opened.store)
     events, happening = trio.open_memory_channel[KernelEvent](_EVENTS)
-    firewalls = await _open_firewalls(stack, config)
+    firewalls = await _open_firewalls(stack, config, observer)
     kernel = LinuxKernel(events=events, instance=config.instance, firewall=firewalls)
     await stack.enter_async_context(kernel)
 
@@ -112,6 +113,7 @@ async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str
         kernel=kernel.statistics,
         looked=lambda: parts.engine.reconcile.looked,
         rule_error=lambda: firewalls.rule_error,
+        zones=lambda: firewalls.zones.standing,
     )
     sources = sources_of(
         parts.engine,
@@ -140,10 +142,10 @@ async def open_house(stack: AsyncExitStack, config: Config, environ: Mapping[str
     )
 
 
-async def _open_firewalls(stack: AsyncExitStack, config: Config) -> Firewalls:
+async def _open_firewalls(stack: AsyncExitStack, config: Config, observer: Observer) -> Firewalls:
     table = ruleset(config.instance, config.firewall_mark, guard=config.manage_forwarding)
     firewall = await stack.enter_async_context(Firewall(table))
-    return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark))
+    return Firewalls(firewall, DockerUser(instance=config.instance, mark_bit=config.firewall_mark), observer)
 
 
 async def _recovered(opened: Opened, kernel: LinuxKernel, config: Config) -> tuple[Contents, frozenset[str]]:

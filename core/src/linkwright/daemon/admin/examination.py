@@ -39,4 +39,5 @@ def _live(insides: Insides) -> Live:
         settings={setting.path: setting.value for setting in settings},
         receive_buffer=kernel.receive_buffer if kernel else 0,
         rule_error=insides.rule_error(),
+        zones=insides.zones(),
     )

@@ -8,6 +8,7 @@ from attrs import frozen
 from linkwright.daemon.admin.doctor.surroundings import Tool, run_tool
 from linkwright.daemon.admin.recent import Recent
 from linkwright.daemon.config import Config
+from linkwright.daemon.firewalld import Standing
 from linkwright.daemon.health import Health
 from linkwright.daemon.witness import Witness
 from linkwright.engine.engine import Engine
@@ -35,5 +36,6 @@ class Insides:
     kernel: Callable[[], KernelStatistics | None] = lambda: None
     looked: Callable[[], float | None] = lambda: None  # when everything was last looked at
     rule_error: Callable[[], str] = lambda: ""  # why the rule in DOCKER-USER could not be kept, "" where it is
+    zones: Callable[[], Standing] = Standing  # how it stands with firewalld
     proc: Path = Path("/proc")  # for the doctor, as the next
     tool: Tool = run_tool

@@ -34,7 +34,7 @@ async def status(insides: Insides, _: Asked) -> Work:
         "unconfirmed": [{"network": network, "reason": reason} for network, reason in sorted(doubts(insides).items())],
         "witness": _witness(insides),
         "forwarding": await _forwarding(insides),
-        "firewall": {"rule_error": insides.rule_error()},
+        "firewall": {"rule_error": insides.rule_error(), "zone_error": insides.zones().error},
         "store": {**attrs.asdict(insides.store.statistics()), "recovery": _recovery(insides)},
         "kernel": _kernel(insides),
         "reconcile": {"last_look": moment(insides.looked())},

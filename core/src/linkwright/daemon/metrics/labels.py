@@ -1,6 +1,7 @@
 """The labels, and the values each can have. Rule: no value is made up at run time, and none comes from a user.
 
-Three exceptions, bounded by what exists on the host: pools are named by their subnet, networks and endpoints by id.
+Four exceptions, bounded by what exists on the host: pools are named by their subnet, networks and endpoints by id,
+published ports by where they are.
 What is not known in advance is counted as ``OTHER``: a series for each typing error would fill Prometheus for ever.
 """
 
@@ -49,7 +50,19 @@ FAILURES: Final = (
 )
 
 #: The first word of a resource's key.
-_KEYS: Final = ("address", "element", "fdb", "link", "neighbour", "redirect", "route", "shaper", "sysctl", "vlan")
+_KEYS: Final = (
+    "address",
+    "element",
+    "fdb",
+    "hairpin",
+    "link",
+    "neighbour",
+    "redirect",
+    "route",
+    "shaper",
+    "sysctl",
+    "vlan",
+)
 
 #: What a drift can be, beside a resource: see ``engine.reconcile``.
 _DRIFTS: Final = (
@@ -60,6 +73,7 @@ _DRIFTS: Final = (
     "leftover",  # ours, and nobody wishes for it
     "ruleset",  # the firewall's fixed rules
     "unavailable",  # the kernel, or a driver, could not be asked
+    "zone",  # a bridge in firewalld's zone
     OTHER,
 )
 
@@ -96,6 +110,9 @@ CALL: Final = Label(
 WHAT: Final = Label("what", "what was removed", ("endpoint", "network", "ports", OTHER))
 ACTION: Final = Label("action", "whether ports were made or taken back", ("program", "revoke", OTHER))
 PROTOCOL: Final = Label("protocol", "the transport protocol", tuple(str(protocol) for protocol in Protocol))
+HELD: Final = Label(
+    "held", "whether a socket of linkwright's holds the port, or another process has it", ("true", "false")
+)
 NETWORK: Final = Label("network", "the network's id, as `docker network inspect` shows it")
 RULE: Final = Label("rule", "which of them", ("guard", "isolation", "loopback", "spoof"))
 PARENT: Final = Label("link", "the link's name: `eth0`")

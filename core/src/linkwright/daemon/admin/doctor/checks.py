@@ -37,6 +37,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "iptables": Check(filters.back_end),
     "docker-user-ipv4": Check(partial(filters.rule, version=4)),
     "docker-user-ipv6": Check(partial(filters.rule, version=6)),
+    "firewalld": Check(filters.zones, needs_daemon=True),
     "neighbours-ipv4": Check(partial(host.neighbours, version=4)),
     "neighbours-ipv6": Check(partial(host.neighbours, version=6)),
     "events": Check(host.events, needs_daemon=True),

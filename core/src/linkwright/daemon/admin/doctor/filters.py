@@ -10,6 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from linkwright.daemon.admin.doctor.surroundings import Done, Finding, Status, Surroundings
+from linkwright.daemon.firewalld import ZONE, Standing
 
 _CHAIN: Final = "DOCKER-USER"
 _COMMANDS: Final = {4: "iptables", 6: "ip6tables"}
@@ -74,6 +75,25 @@ def rule(surroundings: Surroundings, *, version: int) -> Finding:
         if finding is not None:
             return finding
     return Finding(Status.OK, _as_it_is(listings))
+
+
+def zones(surroundings: Surroundings) -> Finding:
+    """Whether firewalld, where it runs, lets our bridges' packets pass: it refuses what is of no zone."""
+    standing = surroundings.live.zones if surroundings.live else Standing()
+    if standing.error:
+        return Finding(
+            Status.FAIL,
+            f"{standing.error}; bridges that are not in its zone {ZONE} are cut off from the outside",
+            f"see its log (journalctl -u firewalld); by hand: firewall-cmd --zone={ZONE} --add-interface=BRIDGE",
+        )
+    if not standing.runs:
+        return Finding(Status.OK, "firewalld does not run here")
+    if standing.chosen:
+        chosen = ", ".join(f"{bridge} in {zone}" for bridge, zone in standing.chosen.items())
+        return Finding(
+            Status.OK, f"firewalld has our bridges in zone {ZONE}, but for those that somebody put: {chosen}"
+        )
+    return Finding(Status.OK, f"firewalld has our bridges in zone {ZONE}")
 
 
 def _judged(surroundings: Surroundings, listing: _Listing, through: str) -> Finding | None:

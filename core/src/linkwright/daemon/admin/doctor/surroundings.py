@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, frozen
 
 from linkwright.daemon.config import Config
+from linkwright.daemon.firewalld import Standing
 
 #: Seconds that a tool may take. iptables waits for its lock as long as another one holds it; we do not.
 TOOL_DEADLINE: Final = 3.0
@@ -69,6 +70,7 @@ class Live:
     settings: Mapping[str, str] = field(factory=dict)  # below /proc/sys, that networks need
     receive_buffer: int = 0  # bytes of the event socket; 0 where it is not known
     rule_error: str = ""  # why the rule in DOCKER-USER could not be kept
+    zones: Standing = field(factory=Standing)  # how it stands with firewalld
 
 
 @frozen(kw_only=True)
