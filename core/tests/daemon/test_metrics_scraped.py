@@ -21,13 +21,26 @@ from linkwright.daemon.metrics.traffic import links, of_endpoints
 from linkwright.engine.registry import register
 from linkwright.ipam import Happening, Ledger
 from linkwright.ipam.actor import ActorStatistics
-from linkwright.model import Endpoint, EndpointState, HostFacts, LinkFact, Mac, Network, Sandbox, StoredNetwork, Subnet
+from linkwright.model import (
+    Endpoint,
+    EndpointState,
+    HostFacts,
+    LinkFact,
+    Mac,
+    Network,
+    PortBinding,
+    Protocol,
+    Sandbox,
+    StoredNetwork,
+    Subnet,
+)
 from linkwright.model.address import LeaseKind
 from linkwright.plan import (
     Address,
     BridgeVlan,
     Element,
     FdbEntry,
+    Hairpin,
     Link,
     Neighbour,
     Redirect,
@@ -81,6 +94,23 @@ async def test_networks_and_endpoints_are_counted_by_driver_and_state() -> None:
     assert value(samples, "linkwright_networks_frozen", driver="bridge") == 0
     states = {state.value: value(samples, "linkwright_endpoints", state=state.value) for state in EndpointState}
     assert states == {"creating": 1, "joined": 2, "left": 0, "deleting": 0}
+
+
+async def test_b_11_a_port_that_was_chosen_is_shown_with_where_it_leads_and_whether_it_is_held() -> None:
+    """Docker shows none for a plugin's networks. One line for each host address; gone with the endpoint's ports."""
+    chosen = PortBinding(Protocol.TCP, 80, ip_address("0.0.0.0"), host_port=32768, host_port_end=32768)
+    lost = evolve(chosen, host_address=ip_address("::"))
+    ends = [endpoint(1, published=(chosen, lost)), endpoint(2, ports=(PortBinding(Protocol.UDP, 53),))]
+    metrics, sources = Metrics(KNOWN), Sources(endpoints=lambda: ends, lost=lambda: [lost])
+    samples = parsed(await metrics.scrape(sources))
+    found = [(dict(its), number) for (name, its), number in samples.items() if name == "linkwright_port_info"]
+    where = {"endpoint": f"{1:064x}", "protocol": "tcp", "host_port": "32768", "container_port": "80"}
+    assert found == [
+        (where | {"host_address": "0.0.0.0", "held": "true"}, 1),
+        (where | {"host_address": "::", "held": "false"}, 1),
+    ]
+    del ends[0]
+    assert "linkwright_port_info" not in {name for name, _ in parsed(await metrics.scrape(sources))}
 
 
 async def test_a_pool_s_addresses_are_told_by_state_and_vanish_with_the_pool() -> None:
@@ -155,6 +185,7 @@ def test_the_kinds_of_operations_are_the_first_words_of_the_resources_keys() -> 
         Neighbour("lwb0", ip_address("10.1.0.2")),
         FdbEntry("lwb0", mac),
         BridgeVlan("lwb0", 10),
+        Hairpin("lwh0"),
         Shaper("lwb0", 10_000_000, 15_000),
         Redirect("lwb0", "lwi0"),
         Sysctl("net/ipv4/ip_forward", "1"),
@@ -178,7 +209,7 @@ async def test_o_01_every_series_has_help_and_a_line_in_the_manual() -> None:
         parents=lambda: [("eth0", True)],
         drivers=lambda: [("bridge", "linkwright-bridge", "0.1.0")],
         networks=lambda: [NET],
-        endpoints=lambda: [endpoint(1)],
+        endpoints=lambda: [endpoint(1, published=(PortBinding(Protocol.TCP, 80, ip_address("::"), 8080, 8080),))],
         ipam=lambda: ipam(_ledger_with_a_pool()),
         bridge_ports=lambda facts: [(NETWORK, len(facts.endpoints))],
         traffic=lambda facts: [Traffic(one, "lwh1") for one in facts.endpoints],

@@ -70,6 +70,22 @@ def lost(facts: Facts) -> Iterator[Sample]:
     yield (), float(len(facts.lost))
 
 
+def port_info(facts: Facts) -> Iterator[Sample]:
+    """Yield where each published port of the host leads, and whether it is held."""
+    lost = frozenset(facts.lost)
+    for endpoint in facts.endpoints:
+        for binding in endpoint.published:
+            labels = (
+                endpoint.id,
+                str(binding.protocol),
+                str(binding.host_address),
+                str(binding.host_port),
+                str(binding.port),
+                "false" if binding in lost else "true",
+            )
+            yield labels, 1.0
+
+
 def bridge_ports(facts: Facts) -> Iterator[Sample]:
     """Yield how many endpoints are ports of their network's bridge; a network without one has none."""
     return (((network,), float(ports)) for network, ports in facts.bridge_ports)

@@ -59,6 +59,15 @@ _INFO: Final = (
     Label("name", "its name, where the engine tells it (29 and later)"),
 )
 
+_PORT: Final = (
+    of.ENDPOINT,
+    of.PROTOCOL,
+    Label("host_address", "the host's address that it is published at: `0.0.0.0` and `::` are all of the family"),
+    Label("host_port", "the port there, which linkwright chose where Docker named none"),
+    Label("container_port", "the container's port that it leads to"),
+    of.HELD,
+)
+
 # fmt: off
 TABLE: Final[tuple[Row, ...]] = (
     # the daemon
@@ -99,6 +108,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("linkwright_published_ports_lost", _G,
         "Those of them that another process took while linkwright was away: they lead into the container all the same.",
         (), readings.lost),
+    Row("linkwright_port_info", _G, "Where a port of the host leads, for looking up and joining; always 1.", _PORT,
+        readings.port_info),
     Row("linkwright_bridge_ports", _G, "Endpoints that are ports of a network's bridge; the kernel allows 1023.",
         (of.NETWORK,), readings.bridge_ports),
     Row("linkwright_firewall_dropped_packets_total", _C,
