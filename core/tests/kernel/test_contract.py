@@ -20,6 +20,7 @@ from linkwright.plan.resources import (
     BridgeVlan,
     Element,
     FdbEntry,
+    Hairpin,
     Ifb,
     Ipvlan,
     IpvlanFlag,
@@ -52,7 +53,7 @@ PAIR = Link(
     Veth("lwv0p", M2),
     mtu=1400,
     master="lwb0",
-    port=BridgePort(hairpin=True, isolated=True),
+    port=BridgePort(flood=False, isolated=True),
     mark=Mark("default", "network1", "endpoint1", M2, (ip_interface("10.0.0.2/24"),)),
 )
 VXLAN = Vxlan(77, local=ip_address("10.0.0.1"), learning=False, proxy=True)
@@ -117,7 +118,7 @@ KINDS = {
         PAIR,
         (BRIDGE,),
         (
-            evolve(PAIR, port=BridgePort(hairpin=False, learning=False, flood=False, neighbour_suppress=True)),
+            evolve(PAIR, port=BridgePort(isolated=False, learning=False, flood=True, neighbour_suppress=True)),
             evolve(PAIR, master="", port=None),
             evolve(PAIR, mark=MARK, master="", port=None),
         ),
@@ -173,6 +174,7 @@ KINDS = {
     "bridge vlan, the bridge itself": Kind(
         BridgeVlan("lwb0", 20, untagged=True, on_bridge=True), (FILTERING,), needs="vlan_filtering"
     ),
+    "hairpin": Kind(Hairpin("lwv0"), (BRIDGE, PAIR)),
     "shaper": Kind(DOWNLOAD, (BRIDGE, PAIR), (Shaper("lwv0", 20_000_000, 15_000), Shaper("lwv0", 20_000_000, 30_000))),
     "shaper, slow": Kind(Shaper("lwi0", 8_000, 1600), (QUEUE,)),
     "shaper, past 32 bits": Kind(Shaper("lwi0", 100_000_000_000, 100_000_000), (QUEUE,)),
@@ -262,6 +264,7 @@ EVERYTHING: tuple[Resource, ...] = (
     FdbEntry("lwx0", M1, ip_address("10.0.0.8")),
     FdbEntry("lwx0", ZERO, ip_address("10.0.0.8")),
     FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")),
+    Hairpin("lwv0"),
     QUEUE,
     DOWNLOAD,
     UPLOAD,
@@ -283,10 +286,12 @@ PLAN: tuple[Step, ...] = (
     *creates(Sysctl("net/ipv6/conf/lwb2/accept_ra", "0"), Address("lwb2", ip_interface("10.1.0.1/24"))),
     *creates(Route(ip_network("10.8.0.0/16"), link="lwb2"), Neighbour("lwb2", ip_address("10.1.0.7"), M1)),
     *creates(FdbEntry("lwx9", M1, ip_address("10.0.0.8")), FdbEntry("lwv2", M2)),
-    *creates(Link("lwi2", Ifb(), mark=MARK), Shaper("lwv2", 8_000_000, 10_000), Redirect("lwv2", "lwi2")),
+    *creates(
+        Hairpin("lwv2"), Link("lwi2", Ifb(), mark=MARK), Shaper("lwv2", 8_000_000, 10_000), Redirect("lwv2", "lwi2")
+    ),
     Step(Action.CHANGE, Redirect("lwv0", "lwi2"), BACK),
     Step(Action.CHANGE, evolve(DOWNLOAD, rate=9_000_000), DOWNLOAD),
-    *deletes(BACK, DOWNLOAD, QUEUE),
+    *deletes(Hairpin("lwv0"), BACK, DOWNLOAD, QUEUE),
     *deletes(Address("lwp0", ip_interface("10.3.0.1/24")), CHILD, PAIR, BRIDGE, Element("bridges", ("lwb0",))),
 )
 
@@ -352,7 +357,9 @@ REFUSALS = {
         errno.EINVAL, Link("lwm1", Macvlan("lwp0")), PARENT, evolve(CHILD, kind=Macvlan("lwp0", MacvlanMode.PASSTHRU))
     ),
     "parent not whole": _refused(errno.EINVAL, Link("lwm1", Macvlan("lwp0", MacvlanMode.PASSTHRU)), PARENT, CHILD),
-    "port of nothing": _refused(errno.EOPNOTSUPP, Link("lwv1", Veth("lwv1p"), port=BridgePort(hairpin=True))),
+    "port of nothing": _refused(errno.EOPNOTSUPP, Link("lwv1", Veth("lwv1p"), port=BridgePort(isolated=True))),
+    "hairpin of no port": _refused(errno.EOPNOTSUPP, Hairpin("lwb0"), BRIDGE),
+    "hairpin without link": _refused(errno.ENODEV, Hairpin("lwv0"), BRIDGE),
     "unknown kind": _refused(errno.EOPNOTSUPP, Link("lwz0")),
     "address there": _refused(errno.EEXIST, V4, BRIDGE, V4),
     "address without link": _refused(errno.ENODEV, V4),

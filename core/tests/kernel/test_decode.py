@@ -136,7 +136,8 @@ def test_a_link_is_read_with_master_state_port_and_mark() -> None:
     row = link(above, flags=rt.IFF_UP, kind="bridge", data=[], port=port)
     value = row.link(NAMES.get)
     assert (value.master, value.up, value.mark) == ("br0", True, MARK)
-    assert BridgePort(learning=False, flood=False, hairpin=True, isolated=False, neighbour_suppress=False) == value.port
+    assert BridgePort(learning=False, flood=False, isolated=False, neighbour_suppress=False) == value.port
+    assert row.sends_back
 
 
 def test_a_strangers_alias_is_no_mark_and_no_error() -> None:

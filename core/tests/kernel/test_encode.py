@@ -33,6 +33,7 @@ from linkwright.plan.resources import (
     BridgeVlan,
     Existing,
     FdbEntry,
+    Hairpin,
     Ifb,
     Ipvlan,
     IpvlanFlag,
@@ -324,10 +325,15 @@ CASES: dict[str, tuple[Step, list[Seen]]] = {
     "a port's settings, those that differ": (
         Step(
             Action.CHANGE,
-            Link("v7", Veth("v8"), port=BridgePort(hairpin=True, flood=True, neighbour_suppress=True)),
-            Link("v7", Veth("v8"), port=BridgePort(True, True, False, False, False)),
+            Link("v7", Veth("v8"), port=BridgePort(isolated=True, flood=True, neighbour_suppress=True)),
+            Link("v7", Veth("v8"), port=BridgePort(True, True, False, False)),
         ),
-        [_set(7, {"IFLA_PROTINFO": {"IFLA_BRPORT_MODE": 1, "IFLA_BRPORT_NEIGH_SUPPRESS": 1}}, family=7)],
+        [_set(7, {"IFLA_PROTINFO": {"IFLA_BRPORT_ISOLATED": 1, "IFLA_BRPORT_NEIGH_SUPPRESS": 1}}, family=7)],
+    ),
+    "a port sends back": (create(Hairpin("v7")), [_set(7, {"IFLA_PROTINFO": {"IFLA_BRPORT_MODE": 1}}, family=7)]),
+    "and does no more": (
+        Step(Action.DELETE, Hairpin("v7")),
+        [_set(7, {"IFLA_PROTINFO": {"IFLA_BRPORT_MODE": 0}}, family=7)],
     ),
     "vxlan learning": (
         Step(Action.CHANGE, Link("x4", Vxlan(9, learning=True)), Link("x4", Vxlan(9, learning=False, proxy=True))),
@@ -611,7 +617,7 @@ def test_every_kind_and_action_has_a_case() -> None:
     from linkwright.kernel.encode import _ENCODERS
 
     covered = {(type(step.resource), step.action) for step, _ in CASES.values()}
-    same_as_create = {(kind, Action.CHANGE) for kind in (Address, Neighbour, FdbEntry, BridgeVlan, Shaper)}
+    same_as_create = {(kind, Action.CHANGE) for kind in (Address, Neighbour, FdbEntry, BridgeVlan, Hairpin, Shaper)}
     assert set(_ENCODERS) <= covered | same_as_create
 
 

@@ -96,6 +96,8 @@ EACH = (
     Element("published6", ("2001:db8::1", "tcp", "8080"), ("fd00::2", "80")),
     Element("wildcard4", ("tcp", "8080"), ("10.0.0.2", "80")),
     Element("wildcard6", ("udp", "53"), ("fd00::2", "5353")),
+    Element("relayed6", ("2001:db8::1", "tcp", "8080")),
+    Element("relayed_wildcard6", ("udp", "53")),
     Element("checked", ("veth0",)),
     Element("macs", ("veth0", "02:42:0a:00:00:02")),
     Element("senders4", ("veth0", "10.0.0.2")),

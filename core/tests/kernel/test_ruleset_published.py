@@ -4,7 +4,7 @@ import socket
 from ipaddress import ip_address
 
 import pytest
-from core.tests.kernel.laboratory import SECOND, Fate, Laboratory, address, creates, deletes, host_address
+from core.tests.kernel.laboratory import MACHINES, SECOND, Fate, Laboratory, address, creates, deletes, host_address
 
 from linkwright.kernel.nftables.firewall import Firewall
 from linkwright.plan.resources import Element
@@ -39,6 +39,14 @@ def laboratory(laboratory: Laboratory) -> Laboratory:
 def led(laboratory: Laboratory, sender: str, by: str, to: str = "a", *, protocol: str = "udp", port: int = 8080) -> str:
     """Send to *port* of the host's address *by*, until *to* has answered at its port 80; the source that it saw."""
     return laboratory.arrives(sender, to, ip_address(by).version, protocol=protocol, by=by, port=port, at=80)
+
+
+def link_local(laboratory: Laboratory, machine: str) -> str:
+    """The host's link-local address on the link that *machine* hangs on, as that one names it."""
+    link = MACHINES[machine][0]
+    shown = laboratory.host.run("ip", "-6", "-o", "addr", "show", "dev", link, "scope", "link")
+    scope = laboratory.machines[machine].run("ip", "-o", "link", "show", "eth0").split(":")[0]
+    return f"{shown.split('inet6 ')[1].split('/')[0]}%{scope}"
 
 
 # --- who reaches it ------------------------------------------------------------------------------------------
@@ -194,6 +202,43 @@ async def test_b_05_an_internal_network_does_not_reach_published_ports(
         assert laboratory.fate("internal", host_address(link, version), protocol=protocol, port=8080) is Fate.DROPPED
 
 
+@CALLS
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+async def test_b_05_an_internal_network_does_not_reach_what_is_relayed(
+    laboratory: Laboratory, firewall: Firewall, protocol: str, calls: bool
+) -> None:
+    """At no address of the host, the link-local one too; it is counted. Others reach it, and siblings each other."""
+    laboratory.set_calls(calls)
+    await firewall.apply(creates(Element("relayed_wildcard6", (protocol, "8080"))))
+    addresses = (host_address("up0", 6), host_address("lw2", 6), link_local(laboratory, "internal"))
+    for by in addresses:
+        assert laboratory.fate("internal", by, protocol=protocol, port=8080) is Fate.DROPPED
+        assert laboratory.fate("internal", by, protocol=protocol, port=8081) is Fate.DELIVERED
+    assert (await firewall.drops())["isolation"] >= 2 * len(addresses)
+    for machine in ("outside", "a", "docker"):
+        assert laboratory.fate(machine, host_address("up0", 6), protocol=protocol, port=8080) is Fate.DELIVERED
+    assert laboratory.arrives("internal", "sibling", 6, protocol=protocol, port=8080)
+
+
+@EACH
+async def test_a_service_of_the_host_may_have_a_relayed_ports_number(
+    laboratory: Laboratory, firewall: Firewall, protocol: str
+) -> None:
+    """In IPv4, by another protocol, or at another address than the one that the port is relayed from."""
+    other = {"udp": "tcp"}.get(protocol, "udp")
+    first, second = host_address("up0", 6), SECOND[1]
+    await firewall.apply(
+        creates(Element("relayed6", (first, other, "8080")), Element("relayed6", (first, protocol, "8081")))
+    )
+    await firewall.apply(creates(Element("relayed_wildcard6", (other, "8082"))))
+    assert laboratory.fate("internal", first, protocol=protocol, port=8081) is Fate.DROPPED
+    for by, port in ((second, 8081), (host_address("lw2", 6), 8081), (host_address("lw2", 4), 8081), (first, 8080)):
+        assert laboratory.fate("internal", by, protocol=protocol, port=port) is Fate.DELIVERED
+    for version in (4, 6):
+        by = host_address("lw2", version)
+        assert laboratory.fate("internal", by, protocol=protocol, port=8082) is Fate.DELIVERED
+
+
 @EACH
 @BOTH
 async def test_b_05_an_internal_network_publishes_nothing(
@@ -290,11 +335,9 @@ async def test_link_local_senders_are_left_to_the_host(
 ) -> None:
     """What comes from a link-local address cannot be answered from another link: it is delivered, not led on."""
     await firewall.apply(creates(everywhere("a", 6, protocol)))
-    for machine, link in (("outside", "up0"), ("a", "lw0"), ("other", "lw1")):
-        shown = laboratory.host.run("ip", "-6", "-o", "addr", "show", "dev", link, "scope", "link")
-        local = shown.split("inet6 ")[1].split("/")[0]
-        scope = laboratory.machines[machine].run("ip", "-o", "link", "show", "eth0").split(":")[0]
-        assert laboratory.fate(machine, f"{local}%{scope}", protocol=protocol, port=8080) is Fate.DELIVERED
+    for machine in ("outside", "a", "other"):
+        by = link_local(laboratory, machine)
+        assert laboratory.fate(machine, by, protocol=protocol, port=8080) is Fate.DELIVERED
 
 
 @EACH

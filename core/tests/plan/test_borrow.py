@@ -28,7 +28,7 @@ from linkwright.plan import (
 from linkwright.plan.compare import changed
 
 MAC, OTHER_MAC = Mac.derive("a"), Mac.derive("b")
-PORT = BridgePort(learning=True, flood=True, hairpin=False, isolated=False, neighbour_suppress=False)
+PORT = BridgePort(learning=True, flood=True, isolated=False, neighbour_suppress=False)
 
 #: As the kernel shows them: a bridge of the host's, and a port of it.
 BRIDGE = Link("br0", Bridge(True, vlan_filtering=False, default_pvid=1), mtu=1500, mac=MAC, master="", up=False)
@@ -118,7 +118,7 @@ def test_when_the_last_wish_goes_all_is_as_it_was() -> None:
     assert render_all(steps) == (
         "ip link del lwb1\n"
         "ip link set eth0 mtu 1500 master br0\n"
-        "bridge link set dev eth0 learning on flood on hairpin off isolated off neigh_suppress off\n"
+        "bridge link set dev eth0 learning on flood on isolated off neigh_suppress off\n"
     )
     assert steps[1] == Step(Action.CHANGE, BEFORE[wish.key], wish)
 
@@ -170,7 +170,7 @@ def test_the_way_back_can_itself_be_taken_back() -> None:
 # --- whatever is wished and found ----------------------------------------------------------------------------
 
 truths = st.sampled_from([None, True, False])
-ports = st.builds(BridgePort, isolated=truths, hairpin=truths)
+ports = st.builds(BridgePort, isolated=truths, learning=truths)
 wishes = st.builds(
     Link,
     st.just("br0"),
@@ -192,7 +192,7 @@ def made(wish: Link, was: Link) -> Link:
         said = {name: getattr(wish.kind, name) for name in ("multicast_snooping", "vlan_filtering", "default_pvid")}
         kind = evolve(kind, **{name: value for name, value in said.items() if value is not None})
     if port is not None and wish.port is not None:
-        port = evolve(port, **{n: v for n in ("isolated", "hairpin") if (v := getattr(wish.port, n)) is not None})
+        port = evolve(port, **{n: v for n in ("isolated", "learning") if (v := getattr(wish.port, n)) is not None})
     return evolve(was, kind=kind, port=port, **plain)
 
 

@@ -34,7 +34,7 @@ SEEN = Link(
     mac=Mac.derive("a"),
     master="lwb1",
     up=True,
-    port=BridgePort(learning=True, flood=True, hairpin=False, isolated=False, neighbour_suppress=False),
+    port=BridgePort(learning=True, flood=True, isolated=False, neighbour_suppress=False),
     mark=Mark("default", "n"),
 )
 MOVED = FdbEntry("lwx1", Mac.derive("a"), ip_address("192.0.2.2"))

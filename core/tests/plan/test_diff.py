@@ -181,7 +181,7 @@ STORIES: list[tuple[str, list[Resource], list[Resource], str]] = [
     ),
     (
         "a setting of a port was changed: what is not wished of the others is left alone",
-        [evolve(VETH, port=BridgePort(isolated=False, hairpin=True, learning=True))],
+        [evolve(VETH, port=BridgePort(isolated=False, flood=True, learning=True))],
         [evolve(VETH, port=BridgePort(isolated=True))],
         "bridge link set dev lwh1 isolated on",
     ),

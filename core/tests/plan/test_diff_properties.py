@@ -21,6 +21,7 @@ from linkwright.plan import (
     BridgeVlan,
     Element,
     FdbEntry,
+    Hairpin,
     Hold,
     Ifb,
     Key,
@@ -42,12 +43,12 @@ from linkwright.plan import (
 from linkwright.plan.compare import changed
 
 BRIDGES = ["lwb1", "lwb2", "lwb3"]
-FALLS = (Address, Route, Neighbour, FdbEntry, Sysctl, BridgeVlan, Shaper, Redirect)
+FALLS = (Address, Route, Neighbour, FdbEntry, Sysctl, BridgeVlan, Hairpin, Shaper, Redirect)
 
 macs = st.sampled_from([Mac.derive(seed) for seed in "abc"])
 mtus = st.sampled_from([None, 1400, 1500])
 ups = st.sampled_from([None, True, False])
-ports = st.builds(BridgePort, isolated=st.sampled_from([None, True, False]), hairpin=st.sampled_from([None, True]))
+ports = st.builds(BridgePort, isolated=st.sampled_from([None, True, False]), learning=st.sampled_from([None, True]))
 addresses = st.sampled_from([ip_address(text) for text in ("10.0.0.1", "10.0.0.2", "fd00::1")])
 
 
@@ -79,6 +80,7 @@ def hosts(draw: st.DrawFn) -> dict[Key, Resource]:
     if found:
         found += draw(st.lists(st.builds(Shaper, links, st.sampled_from([8_000_000, 16_000_000]), st.just(9000))))
         found += draw(st.lists(st.builds(BridgeVlan, links, st.integers(1, 2), st.just(value=False), st.booleans())))
+        found += draw(st.lists(st.builds(Hairpin, links)))
         found += draw(st.lists(st.builds(Address, links, addresses.map(ip_interface))))
         found += draw(st.lists(st.builds(Neighbour, links, addresses, macs)))
         found += draw(st.lists(st.builds(FdbEntry, links, macs | st.just(Mac(bytes(6))), addresses)))
@@ -106,7 +108,7 @@ def filled(resources: dict[Key, Resource]) -> dict[Key, Resource]:
                 mac=resource.mac or Mac.derive("z"),
                 master=resource.master or "",
                 up=bool(resource.up),
-                port=evolve(port, isolated=bool(port.isolated), hairpin=bool(port.hairpin)),
+                port=evolve(port, isolated=bool(port.isolated), learning=bool(port.learning)),
             )
         else:
             found[key] = resource

@@ -16,6 +16,7 @@ from linkwright.plan import (
     Element,
     Existing,
     FdbEntry,
+    Hairpin,
     Hold,
     Ifb,
     Ipvlan,
@@ -53,10 +54,11 @@ ADDRESS4, ADDRESS6 = (Address("lwb1", ip_interface(text)) for text in ("10.1.0.1
 NEIGHBOUR = Neighbour("lwx1", ip_address("10.1.0.9"), MAC)
 PROXY = Neighbour("lwx1", ip_address("fd00::9"), proxy=True)
 ENTRY, FLOOD = FdbEntry("lwx1", MAC, VTEP), FdbEntry("lwx1", ZERO, VTEP)
-SHAPER, REDIRECT, VLAN = (
+SHAPER, REDIRECT, VLAN, HAIRPIN = (
     Shaper("lwh1", 10_000_000, 15_000),
     Redirect("lwh1", "lwi1"),
     BridgeVlan("lwh1", 10, True, True),
+    Hairpin("lwh1"),
 )
 SYSCTL = Sysctl("net/ipv6/conf/lwb1/accept_ra", "0")
 MEMBER, MAPPED = Element("siblings", ("lwb1", "lwb1")), Element("wildcard4", ("tcp", "80"), ("10.1.0.2", "80"))
@@ -162,6 +164,9 @@ GOLDEN: list[tuple[Step, str]] = [
     (Step(CHANGE, evolve(VLAN, pvid=False), VLAN), "bridge vlan add dev lwh1 vid 10 untagged"),
     (Step(CREATE, BridgeVlan("lwb1", 10, last=20, on_bridge=True)), "bridge vlan add dev lwb1 vid 10-20 self"),
     (Step(DELETE, VLAN), "bridge vlan del dev lwh1 vid 10"),
+    (Step(CREATE, HAIRPIN), "bridge link set dev lwh1 hairpin on"),
+    (Step(CHANGE, HAIRPIN, HAIRPIN), "bridge link set dev lwh1 hairpin on"),
+    (Step(DELETE, HAIRPIN), "bridge link set dev lwh1 hairpin off"),
     # how fast
     (
         Step(CREATE, SHAPER),

@@ -21,7 +21,7 @@ FACE = {
     "links": (
         "Bridge BridgePort Existing Hold Ifb Ipvlan IpvlanFlag IpvlanMode Link Macvlan MacvlanMode Veth Vlan Vxlan"
     ),
-    "other wishes": "Address BridgeVlan Element FdbEntry Neighbour Redirect Route Shaper Sysctl",
+    "other wishes": "Address BridgeVlan Element FdbEntry Hairpin Neighbour Redirect Route Shaper Sysctl",
     "options": "CommonOptions EndpointOptions OptionSpec option read read_endpoint specs",
     "values of options": "boolean choice interface_name mtu number rate size text",
     "saves writing": "bridge_rules gateways link_name rate_limits sandbox_end veth",

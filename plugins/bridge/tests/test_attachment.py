@@ -39,23 +39,10 @@ STORIES: list[tuple[str, sdk.Network[Options], sdk.Endpoint, str]] = [
         f"{PAIR}\nbridge link set dev lwhe0e1e2e3e4e5 isolated on",
     ),
     (
-        "where bridged frames pass the firewall the port sends back",
+        "where bridged frames pass the firewall the port sends nothing back before a port is published",
         network(host=FILTERED),
         endpoint(),
-        f"{PAIR}\nbridge link set dev lwhe0e1e2e3e4e5 hairpin on",
-    ),
-    ("not where it would be of no use", network(host=FILTERED, internal=True), endpoint(), PAIR),
-    (
-        "nor where no port of the host leads",
-        network(host=FILTERED, o={"gateway_mode_ipv4": "routed"}),
-        endpoint(),
         PAIR,
-    ),
-    (
-        "but where one of a family does",
-        network(FOUR, SIX, host=FILTERED, o={"gateway_mode_ipv6": "routed"}),
-        endpoint(),
-        f"{PAIR}\nbridge link set dev lwhe0e1e2e3e4e5 hairpin on",
     ),
     ("nor where it is not wanted", network(host=FILTERED, o={"hairpin": "false"}), endpoint(), PAIR),
     (

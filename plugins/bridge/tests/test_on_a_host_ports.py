@@ -1,5 +1,7 @@
 """How containers of the bridge driver are reached, on the real kernel: published ports, gateway modes."""
 
+import json
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from plugins.bridge.tests.hosted import (
     until,
 )
 
+from linkwright.model import PortBinding, Protocol
 from linkwright.testkit.place import Place
 
 pytestmark = pytest.mark.netns
@@ -30,7 +33,10 @@ pytestmark = pytest.mark.netns
 async def test_b_12_a_container_reaches_itself_and_its_siblings_by_the_port_of_the_host(
     docker: Docker, bridged: str
 ) -> None:
-    """Of both families, whether or not bridged frames pass the firewall, which would keep them from going back."""
+    """Of both families, whether or not bridged frames pass the firewall, which may change at any time.
+
+    The port of the one that publishes sends back, and no other.
+    """
     docker.let_bridged_frames_pass_the_firewall(bridged)
     await docker.network("web", "10.1.0.0/24", "fd00:1::/64")
     one = await docker.run("web", "one", "10.1.0.2/24", "fd00:1::2/64", ports=[HTTP])
@@ -43,13 +49,52 @@ async def test_b_12_a_container_reaches_itself_and_its_siblings_by_the_port_of_t
         for address in ("127.0.0.1", "::1"):
             assert await answers(docker.host, address, 8080), address
         nursery.cancel_scope.cancel()
+    assert sending_back(docker) == ["one"]
+    await docker.engine.endpoints.revoke(id_of("web"), id_of("one"))
+    assert sending_back(docker) == []
+
+
+async def test_b_12_a_port_that_somebody_kept_from_sending_back_is_put_right(docker: Docker) -> None:
+    """And one that sends back for no reason does so no more."""
+    docker.let_bridged_frames_pass_the_firewall("1")
+    await docker.network("web", "10.1.0.0/24")
+    await docker.run("web", "one", "10.1.0.2/24", ports=[HTTP])
+    await docker.run("web", "two", "10.1.0.3/24")
+    docker.host.run("bridge", "link", "set", "dev", f"lwh{id_of('one')[:12]}", "hairpin", "off")
+    docker.host.run("bridge", "link", "set", "dev", f"lwh{id_of('two')[:12]}", "hairpin", "on")
+    await docker.engine.reconcile.heal()
+    assert sending_back(docker) == ["one"]
+    assert (await docker.engine.reconcile.plan()).steps == ()
+
+
+@pytest.mark.parametrize("inside", [("10.1.0.2/24",), ("10.1.0.2/24", "fd00:1::2/64")], ids=["IPv4", "both"])
+async def test_b_05_an_internal_network_does_not_reach_what_is_relayed(docker: Docker, inside: tuple[str, ...]) -> None:
+    """By no address of the host, the gateway's link-local one among them; what the host itself serves it does reach."""
+    await docker.network("web", *("10.1.0.0/24", "fd00:1::/64")[: len(inside)])
+    bridge = await docker.network("alone", "10.9.0.0/24", "fd00:9::/64", internal=True)
+    at_one = PortBinding(Protocol.TCP, 80, ip_address(UPLINK6), host_port=8081, host_port_end=8081)
+    one = await docker.run("web", "one", *inside, ports=[HTTP, at_one])
+    alone = await docker.run("alone", "two", "10.9.0.2/24", "fd00:9::2/64")
+    alone.ip("route add default via fd00:9::1")  # Docker gives it none, but it can have one
+    on_link = json.loads(alone.run("ip", "-j", "link", "show", "dev", "eth0"))[0]["ifindex"]
+    found = [shown["local"] for shown in docker.links()[bridge]["addr_info"] if shown["scope"] == "link"]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, one, 80)
+        await nursery.start(serve, docker.host, 81)
+        for address in ("10.9.0.1", "fd00:9::1", UPLINK6, f"{found[0]}%{on_link}"):
+            assert await answers(alone, address, 81), address
+            for port in (8080, 8081):
+                assert not await answers(alone, address, port), (address, port)
+        for port in (8080, 8081):
+            assert await answers(docker.outside, UPLINK6, port)
+        nursery.cancel_scope.cancel()
 
 
 async def test_b_15_a_port_that_sends_back_does_not_make_addresses_look_taken(docker: Docker) -> None:
     """Duplicate address detection hears its own question there, and knows it by its nonce (RFC 7527)."""
     await docker.network("web", "10.1.0.0/24", "fd00:1::/64", hairpin="true")
     one = await docker.run("web", "one", "10.1.0.2/24", "fd00:1::2/64")
-    assert "hairpin on" in docker.host.run("bridge", "-d", "link", "show")
+    assert sending_back(docker) == ["one"]
 
     def decided() -> str | None:
         shown = one.run("ip", "-6", "addr", "show", "dev", "eth0")
@@ -77,6 +122,13 @@ async def test_b_26_two_networks_on_one_container_with_a_strict_rp_filter(docker
         await endpoints.external(id_of("second"), id_of("again"), (HTTP,))
         assert await answers(docker.outside, UPLINK4, 8080)
         nursery.cancel_scope.cancel()
+
+
+def sending_back(docker: Docker) -> list[str]:
+    """The containers whose bridge port is in hairpin mode."""
+    shown = docker.links()
+    ports = {name: shown.get(f"lwh{id_of(name)[:12]}", {}) for name in ("one", "two")}
+    return [name for name, port in ports.items() if port.get("linkinfo", {}).get("info_slave_data", {}).get("hairpin")]
 
 
 # --- gateway modes -----------------------------------------------------------------------------------------------

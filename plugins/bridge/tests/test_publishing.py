@@ -28,6 +28,8 @@ from linkwright.plan import check
 from linkwright_bridge import Options
 
 BOTH = network(FOUR, SIX)
+FILTERED = evolve(PLAIN, features=frozenset({"br_netfilter"}))
+FILTERED6 = evolve(HOST, features=HOST.features | {"br_netfilter"})
 ROUTED6 = network(FOUR, SIX, o={"gateway_mode_ipv6": "routed"})
 ROUTED = network(FOUR, SIX, o={"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"})
 
@@ -168,6 +170,7 @@ LED: list[tuple[str, sdk.Network[Options], sdk.Endpoint, list[str], list[str]]] 
         ENDPOINT,
         ["8080:80"],
         [
+            "nft add element inet linkwright relayed_wildcard6 { tcp . 8080 }",
             "sysctl -w net.ipv4.conf.lwbb0b1b2b3b4b5.route_localnet=1",
             "nft add element inet linkwright wildcard4 { tcp . 8080 : 10.1.0.9 . 80 }",
             "nft add element inet linkwright wildcard6 { tcp . 8080 : fd00:1::9 . 80 }",
@@ -179,6 +182,7 @@ LED: list[tuple[str, sdk.Network[Options], sdk.Endpoint, list[str], list[str]]] 
         ENDPOINT,
         ["[192.0.2.1]:53:5353/udp", "[2001:db8::1]:53:5353/udp"],
         [
+            "nft add element inet linkwright relayed6 { 2001:db8::1 . udp . 53 }",
             "nft add element inet linkwright published4 { 192.0.2.1 . udp . 53 : 10.1.0.9 . 5353 }",
             "nft add element inet linkwright published6 { 2001:db8::1 . udp . 53 : fd00:1::9 . 5353 }",
         ],
@@ -198,7 +202,10 @@ LED: list[tuple[str, sdk.Network[Options], sdk.Endpoint, list[str], list[str]]] 
         network(),
         ONLY4,
         ["[2001:db8::1]:8080:80", "[::]:8081:80"],
-        [],
+        [
+            "nft add element inet linkwright relayed6 { 2001:db8::1 . tcp . 8080 }",
+            "nft add element inet linkwright relayed_wildcard6 { tcp . 8081 }",
+        ],
     ),
     (
         "routed: the container's own port, once, of the families that were asked for",
@@ -236,6 +243,31 @@ def test_what_leads_to_the_container(
     assert check(wishes, around=DRIVER.network(wanted).by_key()) == ()
 
 
+HAIRPIN = "bridge link set dev lwhe0e1e2e3e4e5 hairpin on"
+SENDS_BACK: list[tuple[str, sdk.Network[Options], sdk.Endpoint, list[str], bool]] = [
+    ("bridged frames pass the firewall", network(host=FILTERED), ONLY4, ["8080:80"], True),
+    ("at one address, of either family", network(FOUR, SIX, host=FILTERED6), ENDPOINT, ["[2001:db8::1]:8080:80"], True),
+    ("they do not", network(), ONLY4, ["8080:80"], False),
+    ("nothing is published", network(host=FILTERED), ONLY4, [], False),
+    ("all of it is relayed", network(host=FILTERED6), ONLY4, ["[::]:8080:80"], False),
+    ("all of it is open", network(host=FILTERED, o={"gateway_mode_ipv4": "routed"}), ONLY4, ["8080:80"], False),
+    ("it is not wanted", network(host=FILTERED, o={"hairpin": "false"}), ONLY4, ["8080:80"], False),
+    ("the endpoint has it anyway", network(host=FILTERED, o={"hairpin": "true"}), ONLY4, ["8080:80"], False),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "of", "ports", "sends"), [s[1:] for s in SENDS_BACK], ids=[s[0] for s in SENDS_BACK]
+)
+def test_b_12_the_port_of_who_publishes_sends_back_where_it_must(
+    wanted: sdk.Network[Options], of: sdk.Endpoint, ports: list[str], *, sends: bool
+) -> None:
+    """No other port: a container behind one hears its own broadcasts."""
+    assert (HAIRPIN in published(wanted, of, *ports)) is sends
+    around = DRIVER.network(wanted).by_key() | DRIVER.endpoint(wanted, of).by_key()
+    assert check(DRIVER.publish(wanted, publishing(wanted, of, *ports)), around=around) == ()
+
+
 def test_route_localnet_is_put_back_with_the_last_port() -> None:
     """The bridge stays, and what made it take 127.0.0.0/8 for an address of somebody's has gone."""
     settings = [
@@ -268,7 +300,7 @@ _PORTS = st.builds(
 def test_what_is_bound_gets_to_the_container_and_nothing_else_does(
     ports: tuple[sdk.PortBinding, ...], modes: tuple[str, str], of: sdk.Endpoint, *, internal: bool
 ) -> None:
-    """Each port that is bound is led, or left to the relay; no element names an address of nobody's."""
+    """Each port that is bound is led, or left to the relay, which is closed to some; nothing leads to nobody."""
     wanted = network(
         FOUR, SIX, internal=internal, o=dict(zip(("gateway_mode_ipv4", "gateway_mode_ipv6"), modes, strict=True))
     )
@@ -286,7 +318,14 @@ def test_what_is_bound_gets_to_the_container_and_nothing_else_does(
     assert check(wishes, around=DRIVER.network(wanted).by_key()) == ()
     own, families = {str(address.ip) for address in of.addresses}, {address.version for address in of.addresses}
     elements = [wish for wish in wishes if isinstance(wish, sdk.Element)]
-    assert all(own & {*element.parts, *element.data} for element in elements)
+    relayed = {element.parts for element in elements if element.set.startswith("relayed")}
+    assert relayed == {
+        (*([] if one.host_address.is_unspecified else [str(one.host_address)]), str(one.protocol), str(one.host_port))
+        for one in every
+        if one.host_address and one.host_address.version == 6 and str(one.host_address) != "::1"
+        if one.protocol is not sdk.Protocol.SCTP
+    }
+    assert all(own & {*element.parts, *element.data} for element in elements if element.parts not in relayed)
     led = {(element.set[-1], element.parts[-1]) for element in elements if element.data}
     assert led == {
         (str(one.host_address.version), str(one.host_port))

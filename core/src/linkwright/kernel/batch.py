@@ -21,7 +21,7 @@ from linkwright.kernel.netlink import Failure, Request
 from linkwright.kernel.reasons import explain, words
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink
-from linkwright.plan.resources import BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
+from linkwright.plan.resources import BridgeVlan, FdbEntry, Hairpin, Key, Link, Redirect, Resource, Shaper
 from linkwright.plan.steps import Action, Step
 
 #: How the kernel says that what is to be deleted is not there.
@@ -29,7 +29,7 @@ _ABSENT = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAI
 #: The same for what a link has as a port of a bridge, when it is none any more (rtnl_fdb_del, rtnl_bridge_dellink), and
 #: for a qdisc in whose place there is another (tc_get_qdisc).
 _LOOSELY_ABSENT = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP}
-_LOOSE = (FdbEntry, BridgeVlan, Shaper, Redirect)
+_LOOSE = (FdbEntry, BridgeVlan, Hairpin, Shaper, Redirect)
 
 
 def is_absent(step: Step, failure: Failure) -> bool:

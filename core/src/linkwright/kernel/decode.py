@@ -79,6 +79,7 @@ class LinkRow(NamedTuple):
     mark: Mark | None
     data: dict[int, bytes]
     port: BridgePort | None
+    sends_back: bool  # a bridge's port in hairpin mode
 
     @property
     def parent(self) -> int:
@@ -110,6 +111,7 @@ def link(message: Message) -> LinkRow:
     _, _, index, flags, _ = rt.IFINFO.unpack_from(message.data, message.start)
     found = attributes(message.data, message.start + rt.IFINFO.size, message.end)
     info = _nested(found.get(rt.IFLA_LINKINFO))
+    port = _port(info)
     mac, alias = found.get(rt.IFLA_ADDRESS, b""), found.get(rt.IFLA_IFALIAS)
     return LinkRow(
         ifindex=index,
@@ -123,7 +125,8 @@ def link(message: Message) -> LinkRow:
         up=bool(flags & rt.IFF_UP),
         mark=None if alias is None else Mark.parse(string(alias)),
         data=_nested(info.get(rt.IFLA_INFO_DATA)),
-        port=_port(info),
+        port=None if port is None else _settings(port),
+        sends_back=port is not None and bool(_number(port, rt.IFLA_BRPORT_MODE)),
     )
 
 
@@ -171,10 +174,12 @@ def _vxlan(data: dict[int, bytes], vni: int, names: Names) -> Vxlan:
     )
 
 
-def _port(info: dict[int, bytes]) -> BridgePort | None:
-    if string(info.get(rt.IFLA_INFO_SLAVE_KIND, b"")) != "bridge":
-        return None
-    data = _nested(info.get(rt.IFLA_INFO_SLAVE_DATA))
+def _port(info: dict[int, bytes]) -> dict[int, bytes] | None:
+    is_port = string(info.get(rt.IFLA_INFO_SLAVE_KIND, b"")) == "bridge"
+    return _nested(info.get(rt.IFLA_INFO_SLAVE_DATA)) if is_port else None
+
+
+def _settings(data: dict[int, bytes]) -> BridgePort:
     return BridgePort(**{name: bool(_number(data, kind)) for name, kind in rt.BRIDGE_PORT.items()})
 
 

@@ -11,7 +11,19 @@ from typing import Any, Protocol
 
 from linkwright.kernel import rtnetlink as rt
 from linkwright.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, nested, text, u8, u16, u32
-from linkwright.plan.resources import Bridge, BridgePort, Ifb, Ipvlan, Link, LinkKind, Macvlan, Veth, Vlan, Vxlan
+from linkwright.plan.resources import (
+    Bridge,
+    BridgePort,
+    Hairpin,
+    Ifb,
+    Ipvlan,
+    Link,
+    LinkKind,
+    Macvlan,
+    Veth,
+    Vlan,
+    Vxlan,
+)
 
 
 class Indexes(Protocol):
@@ -171,6 +183,16 @@ def port(wish: BridgePort | None, was: BridgePort | None, index: int) -> list[Re
     if not flags:
         return []
     return [message(rt.RTM_SETLINK, 0, index, nested(rt.IFLA_PROTINFO, *flags), family=rt.AF_BRIDGE)]
+
+
+def send_back(on: int) -> Callable[[Hairpin, Indexes, int], list[Request]]:
+    """Return the encoder that switches a port's hairpin mode *on* (1), or off (0)."""
+
+    def build(wish: Hairpin, indexes: Indexes, _: int = 0) -> list[Request]:
+        flag = nested(rt.IFLA_PROTINFO, u8(rt.IFLA_BRPORT_MODE, on))
+        return [message(rt.RTM_SETLINK, 0, indexes.of(wish.link), flag, family=rt.AF_BRIDGE)]
+
+    return build
 
 
 def restore(was: Link, wish: Link, indexes: Indexes) -> list[Request]:

@@ -15,6 +15,7 @@ from linkwright.plan.resources import (
     Bridge,
     BridgeVlan,
     FdbEntry,
+    Hairpin,
     Ipvlan,
     Link,
     Macvlan,
@@ -46,6 +47,7 @@ _HINTS: Mapping[tuple[type, int], str] = {
     (BridgeVlan, errno.EOPNOTSUPP): "the link is no port of a bridge, or the kernel has no bridge VLAN filtering: "
     "CONFIG_BRIDGE_VLAN_FILTERING",
     (BridgeVlan, errno.EINVAL): "the link is no port of a bridge",
+    (Hairpin, errno.EOPNOTSUPP): "the link is no port of a bridge",
     (Shaper, errno.ENOENT): "the kernel has no token bucket filter: modprobe sch_tbf, or CONFIG_NET_SCH_TBF",
     (Redirect, errno.ENOENT): "the kernel lacks one of: modprobe sch_ingress, cls_u32, act_mirred, or "
     "CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_CLS_ACT, CONFIG_NET_ACT_MIRRED",

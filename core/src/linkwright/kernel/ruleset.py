@@ -19,8 +19,9 @@ links as the kernel does, so that it can be there before its link is. In table `
 ``source4``     and those that take the address given here instead.
 ``published4``  address, protocol and port of the host → address and port of the container that is published there;
 ``wildcard4``   protocol and port → the same, at every address of the host.
-``relayed6``    address, protocol and port of the host where linkwright itself listens, for what no map leads anywhere,
-``anywhere6``   and protocol and port where it does at every address: closed to networks that do not lead outside.
+``relayed6``    address, protocol and port of the host where we listen ourselves, for what the maps above do not lead:
+                closed to networks that do not lead outside;
+``relayed_wildcard6`` protocol and port, likewise, at every address of the host.
 
 and in table ``bridge``, where the senders of frames are checked:
 
@@ -109,7 +110,7 @@ _SETS = (
     *_of_family(4),
     *_of_family(6),
     Set("relayed6", ("ipv6_addr", *_SERVICE)),
-    Set("anywhere6", _SERVICE),
+    Set("relayed_wildcard6", _SERVICE),
 )
 
 _IPV4, _IPV6 = Implied("meta nfproto", "ipv4"), Implied("meta nfproto", "ipv6")
@@ -151,7 +152,7 @@ _PUBLISH: tuple[Rule, ...] = (
 _INPUT: tuple[Rule, ...] = ((_FROM_OURS, InSet(("iifname",), "outward", inverted=True), Verdict("goto", "relays")),)
 _RELAYS: tuple[Rule, ...] = (
     (_IPV6, InSet(("ip6 daddr", "meta l4proto", "th dport"), "relayed6"), _REFUSE),
-    (Equals("meta nfproto", "ipv6"), InSet(("meta l4proto", "th dport"), "anywhere6"), _REFUSE),
+    (Equals("meta nfproto", "ipv6"), InSet(("meta l4proto", "th dport"), "relayed_wildcard6"), _REFUSE),
 )
 
 _FORWARD: tuple[Rule, ...] = (

@@ -20,7 +20,7 @@ from linkwright.kernel.netlink import NLM_F_ECHO, Message, text, u32
 from linkwright.kernel.single import is_single, single
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.plan.mark import Mark
-from linkwright.plan.resources import Address, BridgeVlan, FdbEntry, Key, Link, Redirect, Resource, Shaper
+from linkwright.plan.resources import Address, BridgeVlan, FdbEntry, Hairpin, Key, Link, Redirect, Resource, Shaper
 from linkwright.plan.steps import Snapshot
 
 
@@ -62,7 +62,7 @@ _SOURCES: dict[str, tuple[_Source, ...]] = {
 }
 
 #: Kinds that the kernel knows nobody's name for: whose the link is, theirs they are.
-_OF_THEIR_LINK = (FdbEntry, BridgeVlan, Shaper, Redirect)
+_OF_THEIR_LINK = (FdbEntry, BridgeVlan, Hairpin, Shaper, Redirect)
 
 #: Every link, without its counters.
 ALL_LINKS = rt.IFINFO.pack(rt.AF_UNSPEC, 0, 0, 0, 0) + u32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS)
@@ -136,6 +136,7 @@ class Reader:
         for kind in _SOURCES:
             yield from self._lying(kind, 0, names)
         yield from self._memberships(0, names)
+        yield from (Found(Hairpin(row.name)) for row in rows.values() if row.sends_back)
         for message in self._dump(rt.RTM_GETQDISC, tc.ALL_QDISCS):
             index, incoming = tc.place(message)
             if index in rows and self.is_marked(rows[index].mark):
@@ -199,6 +200,7 @@ class Reader:
         found = [found for kind in _SOURCES for found in self._lying(kind, index, names)]
         if self._filters_vlans(row, rows):
             found += self._memberships(index, names)
+        found += [Found(Hairpin(row.name))] if row.sends_back else []
         if gone:
             found += [*self._shaper(index, names), *self._redirection(index, names)]
         return [(one.resource, one.protocol) for one in found if getattr(one.resource, "link", None) == row.name]
@@ -236,6 +238,11 @@ class Reader:
             if found is not None:
                 yield found
 
+    def _hairpin(self, index: int, _: Names) -> Iterator[Found]:
+        row = self.link_at(index)
+        if row is not None and row.sends_back:
+            yield Found(Hairpin(row.name))
+
     def _memberships(self, index: int, names: Names) -> Iterator[Found]:
         for message in self._dump(rt.RTM_GETVLAN, bridge_vlans.members_of(index)):
             yield from bridge_vlans.memberships(message, names)
@@ -261,6 +268,7 @@ _ON_LINK: dict[str, Callable[[Reader, int, Names], Iterator[Found]]] = {
     "shaper": Reader._shaper,  # noqa: SLF001 - the table belongs to the class
     "redirect": Reader._redirection,  # noqa: SLF001
     "vlan": Reader._memberships,  # noqa: SLF001
+    "hairpin": Reader._hairpin,  # noqa: SLF001
 }
 
 

@@ -26,6 +26,7 @@ from linkwright.plan.resources import (
     BridgeVlan,
     Element,
     FdbEntry,
+    Hairpin,
     Hold,
     Key,
     Link,
@@ -44,6 +45,7 @@ RANK: dict[type, int] = {
     Element: 0,  # those of the sets in DESTINATIONS: _LAST
     Link: 1,
     BridgeVlan: 2,
+    Hairpin: 2,
     Shaper: 2,
     Redirect: 2,
     Sysctl: 3,
@@ -55,7 +57,7 @@ RANK: dict[type, int] = {
 _UP, _LAST = 5, 8
 
 #: What the kernel removes by itself together with the link it lies on.
-_FALLS_WITH_LINK = (Address, Route, Neighbour, FdbEntry, BridgeVlan, Shaper, Redirect)
+_FALLS_WITH_LINK = (Address, Route, Neighbour, FdbEntry, BridgeVlan, Hairpin, Shaper, Redirect)
 
 
 @frozen

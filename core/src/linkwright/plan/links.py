@@ -185,11 +185,10 @@ class Hold(enum.Enum):
 
 @frozen
 class BridgePort:
-    """Settings of a link as a port of its master bridge. None is not wished."""
+    """Settings of a link as a port of its master bridge; ``Hairpin`` is another. None is not wished."""
 
     learning: bool | None = None
     flood: bool | None = None
-    hairpin: bool | None = None
     isolated: bool | None = None
     neighbour_suppress: bool | None = None
 

@@ -12,6 +12,7 @@ from linkwright.plan.resources import (
     Element,
     Existing,
     FdbEntry,
+    Hairpin,
     Ifb,
     Ipvlan,
     Link,
@@ -130,7 +131,6 @@ def _vxlan(kind: Vxlan) -> list[str]:
 _PORT_FLAGS = {
     "learning": "learning",
     "flood": "flood",
-    "hairpin": "hairpin",
     "isolated": "isolated",
     "neighbour_suppress": "neigh_suppress",
 }
@@ -197,6 +197,11 @@ def _bridge_vlan(step: Step) -> list[str]:
     return [" ".join(word for word in words if word)]
 
 
+def _hairpin(step: Step) -> list[str]:
+    hairpin: Any = step.resource
+    return [f"bridge link set dev {hairpin.link} hairpin {'off' if step.action is Action.DELETE else 'on'}"]
+
+
 def _shaper(step: Step) -> list[str]:
     shaper: Any = step.resource
     handle = f"root handle {SHAPER_MAJOR:x}:"
@@ -244,6 +249,7 @@ _RENDER: dict[type, Callable[[Step], list[str]]] = {
     Neighbour: _neighbour,
     FdbEntry: _fdb,
     BridgeVlan: _bridge_vlan,
+    Hairpin: _hairpin,
     Shaper: _shaper,
     Redirect: _redirect,
     Sysctl: _sysctl,

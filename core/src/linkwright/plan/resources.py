@@ -50,6 +50,7 @@ __all__ = [
     "Element",
     "Existing",
     "FdbEntry",
+    "Hairpin",
     "Hold",
     "Ifb",
     "Ipvlan",
@@ -202,6 +203,27 @@ class BridgeVlan:
             yield evolve(self, vid=vid, last=None)
 
 
+@frozen
+class Hairpin:
+    """``link``, a port of a bridge, may send back what came in by it (hairpin mode), its broadcasts among it.
+
+    Apart from the other settings of a port (``BridgePort``), so that it can be wished for later than the link.
+    """
+
+    FIXED: ClassVar[frozenset[str]] = frozenset({"link"})
+    link: str
+
+    @property
+    def key(self) -> Key:
+        """A port does or does not."""
+        return ("hairpin", self.link)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        """Its link."""
+        return (("link", self.link),)
+
+
 # --- how fast ------------------------------------------------------------------------------------------------
 
 
@@ -316,4 +338,4 @@ class Element:
         return ()
 
 
-Resource = Link | Address | Route | Neighbour | FdbEntry | BridgeVlan | Shaper | Redirect | Sysctl | Element
+Resource = Link | Address | Route | Neighbour | FdbEntry | BridgeVlan | Hairpin | Shaper | Redirect | Sysctl | Element

@@ -18,6 +18,7 @@ from linkwright.model.mac import Mac
 from linkwright.plan.resources import (
     BridgeVlan,
     FdbEntry,
+    Hairpin,
     Key,
     Link,
     Redirect,
@@ -251,7 +252,13 @@ class FakeKernel(FakeStrangers):
                 return mark is not None and mark.instance == self.instance
             case BridgeVlan() if self.state.is_default(resource):
                 return False
-            case FdbEntry(link=name) | BridgeVlan(link=name) | Shaper(link=name) | Redirect(link=name):
+            case (
+                FdbEntry(link=name)
+                | BridgeVlan(link=name)
+                | Hairpin(link=name)
+                | Shaper(link=name)
+                | Redirect(link=name)
+            ):
                 # the kernel keeps no protocol with these
                 link = self.state.link(name)
                 return link is not None and self._is_ours(link.key, link)

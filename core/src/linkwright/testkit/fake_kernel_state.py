@@ -16,6 +16,7 @@ from linkwright.plan.resources import (
     BridgeVlan,
     Element,
     FdbEntry,
+    Hairpin,
     Link,
     Neighbour,
     Redirect,
@@ -71,6 +72,7 @@ class FakeKernelState(FakeLinks):
             Neighbour: self._neighbour,
             FdbEntry: self._fdb,
             BridgeVlan: self._bridge_vlan,
+            Hairpin: self._hairpin,
             Shaper: self._shaping,
             Redirect: self._shaping,
             Sysctl: self._sysctl,
@@ -138,6 +140,12 @@ class FakeKernelState(FakeLinks):
         if step.action is not Action.DELETE and link is not None and not (on and isinstance(on.kind, Bridge)):
             raise refused(errno.EOPNOTSUPP, step)
         self._lies(Step(step.action, evolve(vlan, on_bridge=False), step.before), replaces=True)
+
+    def _hairpin(self, step: Step) -> None:
+        link = self.link(step.resource.key[1])
+        if step.action is not Action.DELETE and link is not None and link.port is None:
+            raise refused(errno.EOPNOTSUPP, step)
+        self._lies(step, replaces=True)
 
     def _route(self, step: Step) -> None:
         route = step.resource

@@ -40,7 +40,7 @@ from linkwright.plan.steps import Action, Step
 ELSEWHERE = "?"
 
 #: What a bridge gives a new port (br_add_if in net/bridge/br_if.c).
-PORT_DEFAULTS = BridgePort(learning=True, flood=True, hairpin=False, isolated=False, neighbour_suppress=False)
+PORT_DEFAULTS = BridgePort(learning=True, flood=True, isolated=False, neighbour_suppress=False)
 
 #: The VLAN that a bridge puts new ports into (br_vlan_init), and the broadcasts that wait in a macvlan's queue.
 _DEFAULT_PVID = 1
@@ -165,7 +165,8 @@ class FakeLinks:
         bridge = self.link(link.master) if link and link.master else link
         return bridge is not None and isinstance(bridge.kind, Bridge) and bridge.kind.default_pvid == vlan.vid
 
-    def _leave_vlans(self, name: str) -> None:
+    def _leave_bridge(self, name: str) -> None:
+        self.drop(("hairpin", name))
         for key in [key for key in self.resources if key[:2] == ("vlan", name)]:
             self.drop(key)
 
@@ -179,7 +180,7 @@ class FakeLinks:
         port = None if had.master != link.master else had.port
         self.resources[link.key] = evolve(link, port=self._port(step, link, wish.port, port))
         if had.master != link.master:
-            self._leave_vlans(link.name)
+            self._leave_bridge(link.name)
             self._join_vlans(link)
         if had.up and not link.up:
             self._went_down(link.name)
@@ -229,7 +230,7 @@ class FakeLinks:
         match resource:
             case Link(master=master) if master == name:
                 self.resources[resource.key] = evolve(resource, master="", port=None)
-                self._leave_vlans(resource.name)
+                self._leave_bridge(resource.name)
             case Link(kind=Macvlan(parent=parent) | Ipvlan(parent=parent) | Vlan(parent=parent) | Vxlan(parent=parent)):
                 if parent == name:
                     self.remove_link(resource.name)

@@ -11,11 +11,14 @@ from linkwright_bridge.options import EndpointOptions, Options
 
 def wishes(
     network: sdk.Network[Options], endpoint: sdk.Endpoint, mine: EndpointOptions
-) -> Iterator[sdk.Link | sdk.BridgeVlan | sdk.Shaper | sdk.Redirect | sdk.Element]:
+) -> Iterator[sdk.Link | sdk.BridgeVlan | sdk.Hairpin | sdk.Shaper | sdk.Redirect | sdk.Element]:
     """What is there while the endpoint exists; Refused if it cannot be had with these options."""
     options = network.options
-    host_end = sdk.veth(endpoint, bridge=device.name(network), mtu=device.mtu(network), port=_port(network))
+    port = sdk.BridgePort(isolated=True) if options.isolates_ports else None
+    host_end = sdk.veth(endpoint, bridge=device.name(network), mtu=device.mtu(network), port=port)
     yield evolve(host_end, mac=_high(endpoint)) if options.adopt else host_end
+    if options.hairpin:  # without it, ``publishing`` knows who needs it
+        yield sdk.Hairpin(host_end.name)
     if options.vlan_filtering:
         yield from _vlans(host_end.name, mine)
     elif mine.vlan is not None or mine.trunk:
@@ -45,28 +48,6 @@ def _high(endpoint: sdk.Endpoint) -> sdk.Mac:
     (br_stp_recalculate_bridge_id). libvirt gives its ports fe:… for the same reason.
     """
     return sdk.Mac(b"\xfe" + sdk.Mac.derive(endpoint.id, "host").octets[1:])
-
-
-def _port(network: sdk.Network[Options]) -> sdk.BridgePort | None:
-    isolated = True if network.options.isolates_ports else None
-    hairpin = True if _hairpin(network) else None
-    return sdk.BridgePort(isolated=isolated, hairpin=hairpin) if isolated or hairpin else None
-
-
-def _hairpin(network: sdk.Network[Options]) -> bool:
-    """Whether ports send back where a frame came from: else a container does not reach itself by a published port.
-
-    Where bridged frames pass the firewall (br_netfilter) one that is led back to its sender stays a bridged frame
-    (br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c); elsewhere it is routed, and no port has to.
-    A container then hears its own broadcasts, its neighbour solicitations too: those it knows by their nonce (RFC 7527,
-    Linux 4.10).
-    """
-    options = network.options
-    if options.hairpin is not None:
-        return options.hairpin
-    if network.internal or "br_netfilter" not in network.host.features:
-        return False
-    return any(options.mode(subnet.version).translates for subnet in network.subnets)
 
 
 def _vlans(host_end: str, mine: EndpointOptions) -> Iterator[sdk.BridgeVlan]:

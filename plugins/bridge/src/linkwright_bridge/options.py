@@ -135,8 +135,8 @@ class Options(sdk.CommonOptions):
         "hairpin",
         parse=sdk.boolean,
         default=None,
-        help="let bridge ports send back where a frame came from; without it, where bridged frames pass the firewall "
-        "(br_netfilter) and a container could not reach a port of its own that it publishes",
+        help="let bridge ports send back where a frame came from; without it, those of containers that publish ports, "
+        "where bridged frames pass the firewall (br_netfilter) and they could not reach those ports themselves",
     )
     multicast_snooping: bool | None = sdk.option(
         "multicast_snooping",

@@ -22,6 +22,8 @@ from linkwright_bridge.reading import GatewayMode
 
 _EVERY_IPV4 = IPv4Address(0)
 _EVERY_ADDRESS: tuple[sdk.IPAddress, ...] = (_EVERY_IPV4, IPv6Address(0))
+#: What the holder of an IPv6 socket relays, of whatever comes past the maps: from link-local addresses, for IPv4.
+_RELAYED = frozenset({sdk.Protocol.TCP, sdk.Protocol.UDP})
 
 
 def bindings(
@@ -34,15 +36,15 @@ def bindings(
     return tuple(group for group in groups if group)
 
 
-def publish(network: sdk.Network[Options], endpoint: sdk.Endpoint) -> Iterator[sdk.Element | sdk.Sysctl]:
+def publish(network: sdk.Network[Options], endpoint: sdk.Endpoint) -> Iterator[sdk.Element | sdk.Sysctl | sdk.Hairpin]:
     """What leads to the container while it publishes: from bound ports, and to open ones."""
     if network.internal:
         return
     yield from dict.fromkeys(_opened(network, endpoint))
-    for binding in endpoint.published:
-        element = _led(endpoint, binding)
-        if element is not None:
-            yield element
+    led = [element for binding in endpoint.published for element in _led(endpoint, binding)]
+    yield from led
+    if any(element.data for element in led) and _sends_back(network):
+        yield sdk.Hairpin(sdk.link_name("h", endpoint.id))
     if any(_is_for_localhost(binding) for binding in endpoint.published):
         # The kernel takes 127.0.0.0/8 for a martian on any link but lo otherwise, also what comes from this host.
         yield sdk.Sysctl(f"net/ipv4/conf/{device.name(network)}/route_localnet", "1", otherwise="0")
@@ -89,18 +91,33 @@ def _impossible(
     return ""
 
 
-def _led(endpoint: sdk.Endpoint, binding: sdk.PortBinding) -> sdk.Element | None:
-    """Where the firewall leads what comes to *binding*; None where that is left to the holder of its socket."""
+def _led(endpoint: sdk.Endpoint, binding: sdk.PortBinding) -> Iterator[sdk.Element]:
+    """Where the firewall leads what comes to *binding*; and what is relayed instead, which not every network gets.
+
+    Of ::1 neither: there is no route_localnet for it, and nobody but the host itself gets there.
+    """
     address = binding.host_address
-    target = None if address is None else _target(endpoint, address)
-    if address is None or target is None or target.version != address.version:
-        return None
-    if address.version == 6 and address.is_loopback:  # noqa: PLR2004 - IPv6; there is no route_localnet for it
-        return None
-    port, to = (str(binding.protocol), str(binding.host_port)), (str(target), str(binding.port))
-    if address.is_unspecified:
-        return sdk.Element(f"wildcard{address.version}", port, to)
-    return sdk.Element(f"published{address.version}", (str(address), *port), to)
+    if address is None or (address.version == 6 and address.is_loopback):  # noqa: PLR2004 - IPv6
+        return
+    at_one = () if address.is_unspecified else (str(address),)
+    place = (*at_one, str(binding.protocol), str(binding.host_port))
+    target = _target(endpoint, address)
+    if target is not None and target.version == address.version:
+        led = f"{'published' if at_one else 'wildcard'}{address.version}"
+        yield sdk.Element(led, place, (str(target), str(binding.port)))
+    if address.version == 6 and binding.protocol in _RELAYED:  # noqa: PLR2004 - IPv6
+        yield sdk.Element("relayed6" if at_one else "relayed_wildcard6", place)
+
+
+def _sends_back(network: sdk.Network[Options]) -> bool:
+    """Whether the container's port has to send back what came by it, for it to reach itself by what it publishes.
+
+    Where bridged frames pass the firewall (br_netfilter) one that is led back to its sender stays a bridged frame
+    (br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c); elsewhere it is routed, and no port has to. The
+    container then hears its own broadcasts, its neighbour solicitations too: those it knows by their nonce (RFC 7527,
+    Linux 4.10).
+    """
+    return network.options.hairpin is None and "br_netfilter" in network.host.features
 
 
 def _opened(network: sdk.Network[Options], endpoint: sdk.Endpoint) -> Iterator[sdk.Element]:
