@@ -921,3 +921,19 @@ async def test_every_call_about_ports_is_counted(quay: World) -> None:
 
     counted = [(told.action, told.ports) for told in quay.told if isinstance(told, ExternalConnectivity)]
     assert counted == [("program", 1), ("program", 1), ("revoke", 1), ("revoke", 1)]
+
+
+async def test_r_04_a_dead_container_makes_way_though_its_namespace_has_not_ended_yet(quay: World) -> None:
+    """The kernel ends it at its leisure, or somebody still looks into it: until then the host's end of the pair stays.
+
+    The other end was lent and is not on the host, so there was a sandbox; and it is not there any more.
+    """
+    await publish(quay, port(80, 8080))
+    quay.kernel.lend(LENT, SANDBOX)
+    quay.kernel.sandboxes.discard(SANDBOX)
+    await joined(quay, OTHER, "10.1.0.3/24", "/run/docker/netns/other")
+
+    await publish(quay, port(80, 8080), endpoint=OTHER)
+
+    assert led(quay) == {"tcp 8080": ("10.1.0.3", "80")}
+    assert Collected("ports", "the ports were asked for again", ENDPOINT) in quay.told

@@ -53,11 +53,14 @@ class Vitality:
         return endpoint.state is EndpointState.JOINED and not await self.dead(endpoint)
 
     async def bereaved(self, endpoint: Endpoint) -> bool:
-        """Whether its sandbox is gone and took the host's end of its link along: of that one sighting is enough."""
-        staying = frozenset(link.key for link in self._links(endpoint) if not link.lent)
-        if endpoint.state is EndpointState.CREATING or not staying:
+        """Whether its sandbox is gone with what was lent to it: of that one sighting is enough.
+
+        The host's end may still be there: a network namespace that nobody has any more ends at the kernel's leisure.
+        """
+        lent = self._lent(endpoint)
+        if endpoint.state is EndpointState.CREATING or not lent:
             return False
-        if staying <= (await self._kernel.observe(staying)).resources.keys():
+        if lent & (await self._kernel.observe(lent)).resources.keys():
             return False
         return await self.dead(endpoint)
 
