@@ -140,7 +140,7 @@ async def test_dockers_bridges_are_told_by_the_events_of_links(world: World) -> 
 
 
 async def test_a_flushed_firewall_has_them_again(world: World) -> None:
-    """Of nft(8) flush ruleset the event tells; tables, rules and elements come back."""
+    """After nft(8) flush ruleset tables, rules and elements come back at the next look."""
     run: Callable[..., str] = world.host.namespace.run
     run("ip", "link", "add", NAME, "type", "bridge")
     await world.engine.reconcile.heal()
