@@ -136,7 +136,7 @@ class Reader:
         for kind in _SOURCES:
             yield from self._lying(kind, 0, names)
         yield from self._memberships(0, names)
-        yield from (Found(Hairpin(row.name)) for row in rows.values() if row.sends_back)
+        yield from (Found(Hairpin(row.name)) for row in rows.values() if row.sends_back and names(row.master))
         for message in self._dump(rt.RTM_GETQDISC, tc.ALL_QDISCS):
             index, incoming = tc.place(message)
             if index in rows and self.is_marked(rows[index].mark):
@@ -238,9 +238,9 @@ class Reader:
             if found is not None:
                 yield found
 
-    def _hairpin(self, index: int, _: Names) -> Iterator[Found]:
+    def _hairpin(self, index: int, names: Names) -> Iterator[Found]:
         row = self.link_at(index)
-        if row is not None and row.sends_back:
+        if row is not None and row.sends_back and names(row.master):
             yield Found(Hairpin(row.name))
 
     def _memberships(self, index: int, names: Names) -> Iterator[Found]:
