@@ -179,7 +179,12 @@ class Performance:
     """A demo under way, and everybody in its network namespace."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([*COMMAND], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            ["env", "--default-signal=INT", *COMMAND],  # a shell's job in the background has it ignored, and so had we
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         self._opened = ExitStack()
 
     def reach(self, section: str) -> Path:

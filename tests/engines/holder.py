@@ -50,17 +50,18 @@ def mount(source: str | Path, target: str | Path, kind: str = "none", flags: int
 def furnish(name: str, state: Path) -> None:
     """Give the new mount namespace what makes it a host of its own, and nothing of the machine's to spoil.
 
-    A /sys that shows this network namespace; a private /etc with another machine id and an empty /etc/docker;
-    a private /run, so that no firewalld, systemd or containerd of the machine is found there, and so that
-    dockerd's plugin sockets can be reached from outside, below *state*; and a boot of its own.
+    A /sys that shows this network namespace; a private /etc with another machine id and an empty /etc/docker; a private
+    /var/lib, where linkwright keeps its state by default; a private /run, so that no firewalld, systemd or containerd
+    of the machine is found there, and so that dockerd's plugin sockets can be reached from outside, below *state*; and
+    a boot of its own.
     """
     mount("none", "/", flags=RECURSIVE | PRIVATE)
     private = state / "private"
     for folder in (private, state / "run" / "lock", state / "etc-docker"):
         folder.mkdir(parents=True, exist_ok=True)
     mount("tmpfs", private, "tmpfs")
-    upper, work, aside = private / "etc", private / "work", private / "cgroup"
-    for folder in (upper / "docker", work, aside):
+    upper, aside, lib = private / "etc", private / "cgroup", private / "lib"
+    for folder in (upper / "docker", lib, private / "work", private / "work-lib", aside):
         folder.mkdir(parents=True)
     has_cgroups = CGROUPS.is_mount()
     if has_cgroups:  # moved, not bound: runc takes the first of two mounts of a controller that it finds
@@ -71,7 +72,8 @@ def furnish(name: str, state: Path) -> None:
     (upper / "machine-id").write_text(f"{uuid.uuid5(uuid.NAMESPACE_DNS, name).hex}\n")
     (upper / "hostname").write_text(f"{name}\n")
     (upper / "resolv.conf").write_text("nameserver 192.0.2.2\n")  # nobody answers there, and says so at once
-    mount("overlay", "/etc", "overlay", data=f"lowerdir=/etc,upperdir={upper},workdir={work}")
+    mount("overlay", "/etc", "overlay", data=f"lowerdir=/etc,upperdir={upper},workdir={private / 'work'}")
+    mount("overlay", "/var/lib", "overlay", data=f"lowerdir=/var/lib,upperdir={lib},workdir={private / 'work-lib'}")
     mount(state / "etc-docker", "/etc/docker", flags=BIND)
     mount(state / "run", "/run", flags=BIND)
     (private / "boot_id").write_text(f"{uuid.uuid4()}\n")

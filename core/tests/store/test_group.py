@@ -331,8 +331,17 @@ async def test_close_finishes_what_waits(disk: Disk, writer: GroupWriter) -> Non
 
 def test_late_is_undone_though_nobody_is_left(disk: Disk, writer: GroupWriter) -> None:
     """A disk that answers when the caller's whole trio run is gone still ends with nothing written."""
-    with pytest.raises(Unavailable, match="did not answer"):
-        trio.run(writer.commit, put("a"), clock=MockClock(rate=1000))
+
+    async def late(clock: MockClock) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.commit, put("a"))
+            await disk.busy()
+            clock.jump(6)
+
+    clock = MockClock()
+    with pytest.raises(ExceptionGroup) as raised:
+        trio.run(late, clock, clock=clock)
+    assert raised.group_contains(Unavailable, match="did not answer")
     disk.pass_on(2)
     writer.close()
     assert (disk.transactions, disk.rows) == ([["a"], ["a"]], {})
