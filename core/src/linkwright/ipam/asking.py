@@ -11,6 +11,9 @@ from linkwright.ipam.options import PoolOptions
 from linkwright.ipam.spaces import within
 from linkwright.model.address import Interface, Prefix
 
+#: What was asked for where any pool of prefix length 0 would do, by IP version.
+_EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
+
 
 @frozen
 class PoolRequest:
@@ -47,7 +50,12 @@ class PoolRequest:
         if wanted is None or is_automatic(wanted):
             if inner is not None:
                 raise Refused(f"a range ({inner}) without a subnet cannot be placed; give the network a --subnet too")
-            return cls(space, version, None, size if wanted is None else _size_of(wanted), None, parsed, listener)
+            size = size if wanted is None else wanted.prefixlen
+            if size == 0:
+                raise Refused(
+                    f"{_EVERYTHING[version]} is every address there is; leave --subnet out to have a pool chosen"
+                )
+            return cls(space, version, None, size, None, parsed, listener)
         _check_subnet(wanted)
         if inner is not None and not within(inner, wanted):
             raise Refused(f"the range {inner} does not lie in the subnet {wanted}; choose an --ip-range inside it")
@@ -62,12 +70,6 @@ def is_automatic(subnet: Prefix | Interface | None) -> bool:
 
 def _masked(prefix: Prefix | Interface | None) -> Prefix | None:
     return prefix.network if isinstance(prefix, IPv4Interface | IPv6Interface) else prefix
-
-
-def _size_of(anywhere: Prefix) -> int:
-    if anywhere.prefixlen == 0:
-        raise Refused(f"{anywhere} is every address there is; leave --subnet out to have a pool chosen")
-    return anywhere.prefixlen
 
 
 def _check_subnet(subnet: Prefix) -> None:
