@@ -3,7 +3,7 @@
 Ids are numbers and differ in their first digits, of which links are named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import count
 from typing import Any, Self
@@ -57,10 +57,15 @@ class Player:
     """Speaks to *daemon* on two connections, which live as long as this (use it in ``with``).
 
     Several at once need different *first* numbers of the ids that they give; all numbers are below 65 536.
+    Its networks are of *driver*, with *options*, as ``docker network create -o`` gives them.
     """
 
-    def __init__(self, daemon: Daemon, *, first: int = 1) -> None:
+    def __init__(
+        self, daemon: Daemon, *, first: int = 1, driver: str = "bridge", options: Mapping[str, str] | None = None
+    ) -> None:
         self.daemon = daemon
+        self._driver = driver
+        self._options = {"com.docker.network.generic": dict(options)} if options else {}
         self._numbers: Iterator[int] = count(first)
         self._connections: dict[str, PluginConnection] = {}
 
@@ -78,7 +83,7 @@ class Player:
 
     def say(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make one call and return the answer; Refusal with the reason, OSError or HTTPException where none came."""
-        name = "ipam" if method.startswith("Ipam") else "bridge"
+        name = "ipam" if method.startswith("Ipam") else self._driver
         connection = self._connections.get(name)
         if connection is None:
             connection = self._connections[name] = self.daemon.connect(name)
@@ -113,7 +118,7 @@ class Player:
         assert self.say("IpamDriver.RequestPool", wanted)["PoolID"] == network.pool
         gateway = self.address(network, options={"RequestAddressType": "com.docker.network.gateway"})
         data = {"AddressSpace": SPACE, "Pool": subnet, "Gateway": gateway}
-        body = {"NetworkID": network.id, "Options": {}, "IPv4Data": [data], "IPv6Data": []}
+        body = {"NetworkID": network.id, "Options": self._options, "IPv4Data": [data], "IPv6Data": []}
         self.say("NetworkDriver.CreateNetwork", body)
 
     def remove_network(self, network: Network) -> None:

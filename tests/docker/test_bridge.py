@@ -243,35 +243,57 @@ def test_b_17_the_bridges_own_hardware_address_never_changes(dockerd: Dockerd, d
 
 
 def test_b_18_the_gateway_moves_and_interfaces_keep_their_names(dockerd: Dockerd, daemon: Daemon) -> None:
-    """While a running container joins and leaves networks, its default route is the first network's by name."""
-    for number, name in enumerate(("mm", "zz", "bb")):
-        create(dockerd, name, f"--subnet=10.{number}.0.0/24")
+    """While a running container joins and leaves networks, its default routes are the first network's by name."""
+    for number, name in enumerate(("mm", "zz", "bb"), start=1):
+        create(dockerd, name, *both(number))
     container = start(dockerd, "first", "mm")
     steps = (
-        ("connect", "zz", {"10.0.0.1": "eth0"}, {"eth0": "10.0.0.2/24", "eth1": "10.1.0.2/24"}),
-        ("connect", "bb", {"10.2.0.1": "eth2"}, {"eth0": "10.0.0.2/24", "eth1": "10.1.0.2/24", "eth2": "10.2.0.2/24"}),
-        ("disconnect", "bb", {"10.0.0.1": "eth0"}, {"eth0": "10.0.0.2/24", "eth1": "10.1.0.2/24"}),
-        ("disconnect", "mm", {"10.1.0.1": "eth1"}, {"eth1": "10.1.0.2/24"}),
+        ("connect", "zz", (1, "eth0"), {"eth0": 1, "eth1": 2}),
+        ("connect", "bb", (3, "eth2"), {"eth0": 1, "eth1": 2, "eth2": 3}),
+        ("disconnect", "bb", (1, "eth0"), {"eth0": 1, "eth1": 2}),
+        ("disconnect", "mm", (2, "eth1"), {"eth1": 2}),
     )
-    for verb, name, routes, links in steps:
+    for verb, name, way, links in steps:
         dockerd.docker("network", verb, name, "first")
-        found = {one: address for one in container.links() for address in container.addresses(one)}
-        assert (container.default_routes(), found) == (routes, links), f"after {verb} {name}"
+        found = {one: container.addresses(one) for one in container.links()}
+        expected = {one: {f"10.{number}.0.2/24", f"fd00:{number}::2/64"} for one, number in links.items()}
+        assert (container.default_routes(), found) == (out(way, way), expected), f"after {verb} {name}"
+
+
+def both(number: int) -> tuple[str, ...]:
+    """What gives a network subnets of both families, told apart by that *number*."""
+    return ("--ipv6", f"--subnet=10.{number}.0.0/24", f"--subnet=fd00:{number}::/64")
+
+
+def out(ipv4: tuple[int, str], ipv6: tuple[int, str]) -> dict[str, str]:
+    """The default routes of a container that goes out by those networks, each with the link that leads there."""
+    return {f"10.{ipv4[0]}.0.1": ipv4[1], f"fd00:{ipv6[0]}::1": ipv6[1]}
 
 
 def test_b_18_the_gateway_follows_the_priority(dockerd: Dockerd, daemon: Daemon, engine: str) -> None:
-    """Where the engine knows ``--gw-priority``, the default route is the highest priority's at each step."""
-    for number, name in enumerate(("aa", "zz")):
-        create(dockerd, name, f"--subnet=10.{number}.0.0/24")
+    """Where the engine knows ``--gw-priority``, the default route is the highest priority's at each step.
+
+    Of each family by itself where no network has both; one that has goes before others, whatever their priority.
+    """
+    create(dockerd, "aa", "--subnet=10.1.0.0/24")
     container = start(dockerd, "first", "aa")
     if engine == "20.10":
-        said = refused(dockerd, "network", "connect", "--gw-priority", "10", "zz", "first")
+        said = refused(dockerd, "network", "connect", "--gw-priority", "10", "aa", "first")
         assert "unknown flag: --gw-priority" in said
         return
-    dockerd.docker("network", "connect", "--gw-priority", "10", "zz", "first")
-    assert container.default_routes() == {"10.1.0.1": "eth1"}
-    dockerd.docker("network", "disconnect", "zz", "first")
-    assert container.default_routes() == {"10.0.0.1": "eth0"}
+    create(dockerd, "six", "--ipv4=false", "--ipv6", "--subnet=fd00:3::/64")
+    create(dockerd, "yy", "--subnet=10.4.0.0/24")
+    create(dockerd, "zz", *both(2))
+    steps = (
+        (("connect", "--gw-priority", "10", "six"), out((1, "eth0"), (3, "eth1"))),
+        (("connect", "--gw-priority", "20", "yy"), out((4, "eth2"), (3, "eth1"))),
+        (("connect", "--gw-priority", "15", "zz"), out((2, "eth3"), (2, "eth3"))),
+        (("disconnect", "zz"), out((4, "eth2"), (3, "eth1"))),
+        (("disconnect", "yy"), out((1, "eth0"), (3, "eth1"))),
+    )
+    for step, routes in steps:
+        dockerd.docker("network", *step, "first")
+        assert container.default_routes() == routes, f"after {step}"
 
 
 _READ_ONLY = 'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec "$@"'

@@ -1,7 +1,10 @@
 """Who may not reach whom on bridge networks, as Docker's users see it, beside ways that prove the others are open."""
 
 import json
+import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
+from ipaddress import ip_network
 
 from tests.docker.containers import Container, create, start
 from tests.docker.daemon import Daemon, series
@@ -59,39 +62,60 @@ def test_a_neighbour_host_does_not_reach_what_is_not_published(
     dockerd: Dockerd, daemon: Daemon, outside: Outside
 ) -> None:
     """A host on the same LAN that routes to the containers' subnet gets no answer, but in the modes that open it."""
-    modes: dict[str, tuple[str, list[int]]] = {
-        "nat": ("10.4.0.0/24", []),
-        "routed": ("10.5.0.0/24", [80]),
-        "nat-unprotected": ("10.6.0.0/24", [80, 81]),
+    modes: dict[str, tuple[int, list[int]]] = {
+        "nat": (4, []),
+        "routed": (5, [80]),
+        "nat-unprotected": (6, [80, 81]),
     }
     open_doors: dict[Knock, str] = {}
     closed: list[Knock] = []
     with ExitStack() as stack:
-        for mode, (subnet, opened) in modes.items():
-            create(dockerd, mode, f"--subnet={subnet}", "-o", f"com.docker.network.bridge.gateway_mode_ipv4={mode}")
+        for mode, (number, opened) in modes.items():
+            subnets = {4: f"10.{number}.0.0/24", 6: f"fd00:{number}::/64"}
+            by = [f"--opt=com.docker.network.bridge.gateway_mode_ipv{version}={mode}" for version in subnets]
+            create(dockerd, mode, "--ipv6", *(f"--subnet={subnet}" for subnet in subnets.values()), *by)
             web = start(dockerd, f"web-{mode}", mode, "-p", "80")
-            address = subnet.replace("0/24", "2")
-            outside.run(["ip", "route", "add", subnet, "via", HOST4])
             stack.enter_context(answering(web, mode, [80, 81]))
-            open_doors |= {("tcp", address, port): mode for port in opened}
-            closed += [("tcp", address, port) for port in (80, 81) if port not in opened]
+            for version, host in ((4, HOST4), (6, HOST6)):
+                outside.run(["ip", "route", "add", subnets[version], "via", host])
+                address = str(ip_network(subnets[version])[2])
+                open_doors |= {("tcp", address, port): mode for port in opened}
+                closed += [("tcp", address, port) for port in (80, 81) if port not in opened]
         assert answers(outside, list(open_doors)) == list(open_doors.values())
         assert heard(outside, closed) == []
 
 
 def test_b_20_a_container_that_lies_about_itself_is_not_heard(dockerd: Dockerd, daemon: Daemon) -> None:
-    """With the spoof check on, frames from another hardware address do not arrive; with the right one they do."""
-    create(dockerd, "one", "--subnet=10.2.0.0/24", "-o", "spoof_check=true")
-    create(dockerd, "two", "--subnet=10.3.0.0/24")
-    for name, gateway, believed in (("one", "10.2.0.1", False), ("two", "10.3.0.1", True)):
+    """With the spoof check on, what comes from another IPv4, IPv6 or hardware address does not arrive; else it does."""
+    create(dockerd, "one", *DUAL, "-o", "spoof_check=true")
+    create(dockerd, "two", *OTHER)
+    for name, number, believed in (("one", 2, False), ("two", 3, True)):
         liar = start(dockerd, f"liar-{name}", name)
-        assert liar.reaches(gateway)
-        liar.run("ip", "link", "set", "eth0", "address", "02:00:00:00:66:66")
-        if believed:
-            assert liar.reaches(gateway)
-        else:
-            assert liar.is_cut_off_from(gateway)
-            until(lambda: daemon.metrics()[SPOOFED] > 0, "the frames are counted")
+        honest = [(f"10.{number}.0.1",), (f"fd00:{number}::1",)]
+        lying = [(f"10.{number}.0.1", f"-I10.{number}.0.66"), (f"fd00:{number}::1", f"-Ifd00:{number}::66")]
+        assert all(liar.reaches(*ping) for ping in honest)
+        liar.run("ip", "address", "add", f"10.{number}.0.66/24", "dev", "eth0")
+        liar.run("ip", "address", "add", f"fd00:{number}::66/64", "dev", "eth0", "nodad")
+        for pings in (lying, honest):
+            before = daemon.metrics()[SPOOFED]
+            if pings is honest:
+                liar.run("ip", "link", "set", "eth0", "address", "02:00:00:00:66:66")
+            if believed:
+                assert all(liar.reaches(*ping) for ping in pings)
+            else:
+                assert not answered(liar, pings)
+                counted(daemon, before + len(pings))
+
+
+def counted(daemon: Daemon, frames: float) -> None:
+    """Wait until that many frames from false senders are counted."""
+    until(lambda: daemon.metrics()[SPOOFED] >= frames, "the frames are counted")
+
+
+def answered(container: Container, pings: Sequence[tuple[str, ...]]) -> bool:
+    """Whether any of *pings*, sent at once, is answered within a second. To be asked beside what proves the way."""
+    sent = [container.popen("ping", "-c1", "-W1", *ping, stdout=subprocess.DEVNULL) for ping in pings]
+    return 0 in [one.wait() for one in sent]
 
 
 def test_b_24_what_leaves_has_the_address_that_was_named(dockerd: Dockerd, daemon: Daemon, outside: Outside) -> None:

@@ -87,23 +87,33 @@ def runs(container: Container) -> Callable[[], bool]:
     return lambda: container.dockerd.api("GET", f"/containers/{container.name}/json")[1]["State"]["Running"]
 
 
-def test_r_03_a_container_comes_back_with_its_address(
+def has(container: Container) -> set[str]:
+    """The addresses of all its interfaces, whatever those are called."""
+    return {one.partition("/")[0] for link in container.links() for one in container.addresses(link)}
+
+
+def test_r_03_a_container_comes_back_with_its_addresses(
     dockerd: Dockerd, daemon: Daemon, window: Window, restarting: Container
 ) -> None:
-    """After a graceful restart of dockerd the container has the same address and port, and one endpoint."""
+    """After a graceful restart of dockerd it has its port, and on each of two networks its address and one endpoint."""
+    create(dockerd, "two", "--subnet=10.4.0.0/24")
+    dockerd.docker("network", "connect", "--ip=10.4.0.77", "two", "staying")
+    before = has(restarting)
+    assert before == {"10.3.0.77", "10.4.0.77"}
     published: list[Knock] = [("tcp", "10.3.0.1", 8080), ("tcp", "127.0.0.1", 8080)]
     with answering(restarting, "before", [80]):
         assert answers(dockerd.host, published) == ["before"] * 2
     dockerd.restart()
     until(runs(restarting), "the container is back")
-    assert restarting.addresses() == {"10.3.0.77/24"}
-    assert restarting.reaches("10.3.0.1")
+    assert has(restarting) == before
+    assert all(restarting.reaches(gateway) for gateway in ("10.3.0.1", "10.4.0.1"))
     with answering(restarting, "after", [80]):
         assert answers(dockerd.host, published) == ["after"] * 2
-    until(lambda: allocated(daemon) == known(daemon) == {"10.3.0.77"}, "one endpoint is left")
-    assert live(dockerd) == {"10.3.0.77"}
-    for event in ("replayed", "confirmed"):  # the pool, and its gateway
-        window.expect("linkwright_ipam_events_total", event=event)
+    until(lambda: allocated(daemon) == known(daemon) == before, "one endpoint is left on each")
+    assert len(daemon.cli_json("endpoint", "ls")) == len(before)
+    assert live(dockerd) == before
+    for event in ("replayed", "confirmed"):  # the pools, and their gateways
+        window.expect("linkwright_ipam_events_total", 2, event=event)
 
 
 FATES = {"lw-ipam": (1, 3), "lw-bridge": (0, 3), "default": (2, 0)}

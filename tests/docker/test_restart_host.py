@@ -33,9 +33,10 @@ def in_order(first: str, dockerd: Dockerd, daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("first", ["linkwright", "dockerd"])
 def test_r_05_after_a_reboot_both_books_agree(fresh_dockerd: Dockerd, fresh_daemon: Daemon, first: str) -> None:
-    """In the shipped order, and in the other: a container with a restart policy is up, what else was there is gone.
+    """In the shipped order, and in the other: containers with a restart policy are up, what else was there is gone.
 
-    linkwright makes its networks before Docker asks for anything, and ends the leases of the boot that is over.
+    One of them has two networks, and is on both again. linkwright makes its networks before Docker asks for
+    anything, and ends the leases of the boot that is over.
     """
     dockerd, daemon, host = fresh_dockerd, fresh_daemon, fresh_dockerd.host
     daemon.start()
@@ -43,6 +44,8 @@ def test_r_05_after_a_reboot_both_books_agree(fresh_dockerd: Dockerd, fresh_daem
     start(dockerd, "passing", "one")
     start(dockerd, "staying", "one", "--restart=always", "--ip=10.3.0.77")
     container = start(dockerd, "moving", "one", "--restart=always")
+    create(dockerd, "two", "--subnet=10.4.0.0/24")
+    dockerd.docker("network", "connect", "--ip=10.4.0.77", "two", "moving")
     before = ours(host)
     old = {endpoint["id"] for endpoint in daemon.cli_json("endpoint", "ls")}
     host.reboot()
@@ -52,11 +55,10 @@ def test_r_05_after_a_reboot_both_books_agree(fresh_dockerd: Dockerd, fresh_daem
         assert (known(daemon), allocated(daemon)) == (set(), set())
         daemon.stop()
     in_order(first, dockerd, daemon)
-    until(lambda: len(live(dockerd)) == 2, "two containers are back")
-    assert container.reaches("10.3.0.77")
-    assert container.reaches("10.3.0.1")
+    until(lambda: len(live(dockerd)) == 3, "two containers are back, one of them on both networks")
+    assert all(container.reaches(address) for address in ("10.3.0.77", "10.3.0.1", "10.4.0.1"))
     until(lambda: allocated(daemon) == known(daemon) == live(dockerd), "both books agree")
-    assert "10.3.0.77" in live(dockerd)
+    assert {"10.3.0.77", "10.4.0.77"} < live(dockerd)
     assert not old & {endpoint["id"] for endpoint in daemon.cli_json("endpoint", "ls")}
     assert ours(host) == before
     plan = daemon.cli_json("plan")

@@ -29,7 +29,7 @@ def daemon() -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without any engine, not started; judged for tracebacks."""
     with Host("trouble") as host:
         host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host)
+        daemon = Daemon(host, drivers=("bridge", "vxlan"))
         yield daemon
         daemon.stop()
         assert "Traceback" not in daemon.log.read_text()
@@ -101,12 +101,18 @@ def _until_refused(player: Player, wanted: list[Endpoint]) -> tuple[list[Endpoin
     raise AssertionError(f"{len(wanted)} endpoints were made on a disk that is full")
 
 
-@pytest.fixture
-def drifting(daemon: Daemon) -> Iterator[tuple[Endpoint, Endpoint]]:
+OPTIONS = {"bridge": {}, "vxlan": {"vni": "42", "local": "192.0.2.1", "peers": "192.0.2.1,192.0.2.3"}}
+"""Driver → what is said of its networks."""
+
+
+@pytest.fixture(params=["bridge"])
+def drifting(daemon: Daemon, request: pytest.FixtureRequest) -> Iterator[tuple[Endpoint, Endpoint]]:
     """Two endpoints of one network: the first has joined and is in a sandbox, the second is still on the host."""
+    for line in ("link add up0 type veth peer name up1", "address add 192.0.2.1/24 dev up0", "link set up0 up"):
+        daemon.host.run(["ip", *line.split()])
     daemon.start(options=["--period=1"])
     moves = Moves(daemon.host)
-    with Player(daemon) as player:
+    with Player(daemon, driver=request.param, options=OPTIONS[request.param]) as player:
         before = snapshot(daemon.host, daemon)
         network = player.network()
         joined, waiting = player.endpoint(network), player.endpoint(network)
@@ -123,27 +129,43 @@ def drifting(daemon: Daemon) -> Iterator[tuple[Endpoint, Endpoint]]:
 
 INSIDE = "/run/docker/netns/drifting"
 
-BY_HAND: dict[str, tuple[Callable[[Endpoint], list[str]], set[str], str]] = {
-    "a bridge": (lambda one: ["ip", "link", "del", one.network.bridge], {"link", "address"}, "type bridge"),
-    "a link that no container has": (lambda one: ["ip", "link", "del", one.link], {"link"}, "type veth"),
-    "a gateway address": (
-        lambda one: ["ip", "address", "flush", "dev", one.network.bridge],
-        {"address"},
-        "ip addr add",
+BY_HAND: dict[str, tuple[Callable[[Endpoint], str], set[str], str]] = {
+    "a bridge": (lambda one: f"ip link del {one.network.bridge}", {"link", "address"}, "type bridge"),
+    "a link that no container has": (lambda one: f"ip link del {one.link}", {"link"}, "type veth"),
+    "a gateway address": (lambda one: f"ip address flush dev {one.network.bridge}", {"address"}, "ip addr add"),
+    "an MTU": (lambda one: f"ip link set {one.network.bridge} mtu 1400", {"link"}, "mtu 1500"),
+    "a port": (lambda one: f"ip link set {one.link} nomaster", {"link"}, "master"),
+    "the firewall table": (lambda _: "nft delete table inet linkwright", {"ruleset", "element"}, "nft"),
+    "a firewall chain": (lambda _: "nft delete chain inet linkwright forward", {"ruleset"}, "fixed rules"),
+    "the rules of a firewall chain": (
+        lambda _: "nft flush chain inet linkwright from_ours",
+        {"ruleset"},
+        "fixed rules",
     ),
-    "an MTU": (lambda one: ["ip", "link", "set", one.network.bridge, "mtu", "1400"], {"link"}, "mtu 1500"),
-    "a port": (lambda one: ["ip", "link", "set", one.link, "nomaster"], {"link"}, "master"),
-    "the firewall table": (lambda _: ["nft", "delete", "table", "inet", "linkwright"], {"ruleset", "element"}, "nft"),
     "a firewall element": (
-        lambda one: ["nft", "delete", "element", "inet", "linkwright", "bridges", "{", one.network.bridge, "}"],
+        lambda one: f"nft delete element inet linkwright bridges {{ {one.network.bridge} }}",
         {"element"},
         "nft add element",
+    ),
+    "a vxlan": (lambda one: f"ip link del {vtep(one)}", {"link", "fdb"}, "type vxlan"),
+    "a peer": (
+        lambda one: f"bridge fdb del 00:00:00:00:00:00 dev {vtep(one)} dst 192.0.2.3 self",
+        {"fdb"},
+        "bridge fdb append",
     ),
 }
 """What is deleted or changed → the command, the kinds of drift that are counted, and what the repair is called."""
 
 
-@pytest.mark.parametrize("what", BY_HAND)
+def vtep(endpoint: Endpoint) -> str:
+    """What the vxlan link of its network is called."""
+    return f"lwv{endpoint.network.id[:12]}"
+
+
+ROWS = [("vxlan" if what in {"a vxlan", "a peer"} else "bridge", what) for what in BY_HAND]
+
+
+@pytest.mark.parametrize(("drifting", "what"), ROWS, indirect=["drifting"])
 def test_r_12_what_somebody_deletes_is_put_back(daemon: Daemon, drifting: tuple[Endpoint, Endpoint], what: str) -> None:
     """A change by hand is put right by itself: the host is as before, the container reaches its gateway.
 
@@ -152,7 +174,7 @@ def test_r_12_what_somebody_deletes_is_put_back(daemon: Daemon, drifting: tuple[
     _, waiting = drifting
     command, kinds, said = BY_HAND[what]
     before, counted = _shape(daemon.host), daemon.metrics()
-    daemon.host.run(command(waiting))
+    daemon.host.run(command(waiting).split())
     nothing_leaked(before, lambda: _shape(daemon.host))
     until(lambda: kinds <= _repaired(counted, daemon.metrics()), f"{what} is counted")
     lately = [one["details"].get("text", "") for one in daemon.cli_json("status")["recent"]]
@@ -170,7 +192,7 @@ def _shape(host: Host) -> Snapshot:
 
 def _repaired(before: Any, after: Any) -> set[str]:
     """The kinds of drift that were found, and put right as often."""
-    kinds = {"link", "address", "element", "ruleset", "joined", "leftover", "sysctl"}
+    kinds = {"link", "address", "element", "fdb", "ruleset", "joined", "leftover", "sysctl"}
 
     def moved(name: str, kind: str) -> float:
         one = series(f"linkwright_drift_{name}_total", kind=kind)

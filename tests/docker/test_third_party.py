@@ -14,7 +14,7 @@ from tests.docker.containers import create, refused, start
 from tests.docker.daemon import Daemon
 from tests.docker.leaks import difference, nothing_leaked, snapshot
 from tests.docker.until import until
-from tests.engines import ENGINES, Dockerd, Host, Outside, busybox
+from tests.engines import Dockerd, Host, Outside, busybox
 
 #: Docker waits this long for a plugin that has no socket (moby, pkg/plugins: 15 s), and must not have to.
 _STALLS = 10.0
@@ -23,13 +23,15 @@ _MISSING = "no driver 'ptp' is installed; pip install linkwright-ptp, then resta
 
 _EXAMPLE, _PACKAGE = "examples/driver-skeleton", "linkwright-ptp"
 
+_BACKEND = "linkwright-ipam-file"
+
 
 @pytest.fixture(scope="module")
-def module_beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Dockerd, Daemon]]:
-    """The newest engine, and a linkwright of a clean environment with whatever is installed there."""
+def module_beside(engine: str, cleanroom: CleanRoom) -> Iterator[tuple[Dockerd, Daemon]]:
+    """An engine, and a linkwright of a clean environment with whatever is installed there."""
     with Outside() as world, Host("third-party") as host:
         world.plug(host, 1)
-        dockerd = Dockerd(host, ENGINES[-1])
+        dockerd = Dockerd(host, engine)
         dockerd.start()
         dockerd.load_image()
         daemon = Daemon(host, every=True, program=cleanroom.programs / "linkwright")
@@ -37,6 +39,8 @@ def module_beside(docker_level: None, cleanroom: CleanRoom) -> Iterator[tuple[Do
         yield dockerd, daemon
         daemon.stop()
         dockerd.stop()
+        for package in (_PACKAGE, _BACKEND):
+            cleanroom.uninstall(package)
 
 
 @pytest.fixture
@@ -129,7 +133,7 @@ def test_addresses_come_from_somebody_elses_back_end(
 
     create(dockerd, "shared", "--subnet=10.6.0.0/29")
     assert start(dockerd, "one", "shared").addresses() == {"10.6.0.3/29"}
-    assert path.read_text() == "10.6.0.1 here:gateway\n10.6.0.2 printer\n10.6.0.3 here:endpoint\n"
+    assert path.read_text() == "10.6.0.2 printer\n10.6.0.1 here:gateway\n10.6.0.3 here:endpoint\n"
     assert "10.6.0.2 is printer's in" in refused(
         dockerd, "run", "--network", "shared", "--ip", "10.6.0.2", "--name", "two", busybox.IMAGE
     )
