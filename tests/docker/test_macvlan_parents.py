@@ -83,6 +83,14 @@ def test_m_07_containers_follow_the_mtu_of_their_parent(dockerd: Dockerd, daemon
     assert first.reaches("192.0.2.2")
 
 
+def test_m_07_a_parents_mtu_that_is_lowered_and_at_once_raised(dockerd: Dockerd, daemon: Daemon, plugged: Host) -> None:
+    """The kernel lowered the container with it; that the parent looks as before is no reason to leave it so."""
+    macvlan(dockerd, "one", *LAN, "-o", "parent=wire0")
+    first = start(dockerd, "first", "one")
+    plugged.run(["sh", "-ec", "ip link set wire0 mtu 1400; ip link set wire0 mtu 1500"])
+    until(partial(has_mtu, first, 1500), "the container has its parent's")
+
+
 def test_m_09_a_parent_that_is_down_and_up_again(dockerd: Dockerd, daemon: Daemon, plugged: Host) -> None:
     """A gauge shows it; containers recover; networks and containers are made meanwhile and work when it is up."""
     gauge = series("linkwright_parent_up", link="wire0")

@@ -62,12 +62,13 @@ def inside(world: World) -> Any:
     return world.kernel.state.lent[CHILD].link
 
 
-async def touch(world: World, **changes: Any) -> None:
+async def touch(world: World, heard: bool = True, /, **changes: Any) -> None:
     """Somebody changes eth0, and the reconciler hears of it."""
     parent = world.kernel.get(("link", "eth0"))
     assert isinstance(parent, sdk.Link)
     world.kernel.foreign_change(evolve(parent, kind=sdk.Existing(), **changes))
-    await world.engine.reconcile.touched([("link", "eth0")])
+    if heard:
+        await world.engine.reconcile.touched([("link", "eth0")])
 
 
 async def replace_parent(world: World) -> None:
@@ -169,6 +170,42 @@ async def test_m_07_at_the_next_look_too(standing: World) -> None:
     assert inside(standing).mtu == 1400
     await standing.engine.reconcile.heal()
     assert inside(standing).mtu == 9000
+
+
+async def test_m_07_lowered_and_raised_again_before_anybody_looked(standing: World) -> None:
+    """The children are as low as the parent was in between, though that looks as it did."""
+    await standing.engine.reconcile.heal()
+    await touch(standing, False, mtu=1300)
+    assert inside(standing).mtu == 1300
+    await touch(standing, mtu=1400)
+    assert inside(standing).mtu == 1400
+
+
+async def test_m_07_nor_need_it_have_been_looked_at_before(standing: World) -> None:
+    """The container is younger than the last look at everything."""
+    await touch(standing, mtu=9000)
+    assert inside(standing).mtu == 9000
+
+
+async def test_m_07_and_at_the_next_look_too(standing: World) -> None:
+    """Of links of ours not every change is told. A plan only looks."""
+    await standing.engine.reconcile.heal()
+    await touch(standing, False, mtu=1300)
+    await touch(standing, False, mtu=1400)
+    await standing.engine.reconcile.plan()
+    assert inside(standing).mtu == 1300
+    await standing.engine.reconcile.heal()
+    assert inside(standing).mtu == 1400
+
+
+async def test_m_07_one_that_the_container_chose_stays_though_the_parent_was_lower(standing: World) -> None:
+    """What it has is not what the parent had."""
+    await standing.engine.reconcile.heal()
+    lent = standing.kernel.state.lent[CHILD]
+    standing.kernel.state.lent[CHILD] = evolve(lent, link=evolve(lent.link, mtu=1280))
+    await touch(standing, False, mtu=1300)
+    await touch(standing, mtu=1400)
+    assert inside(standing).mtu == 1280
 
 
 async def test_m_07_one_that_the_container_chose_stays(standing: World) -> None:

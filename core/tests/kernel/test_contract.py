@@ -538,6 +538,21 @@ async def test_the_boot_id_is_the_same_all_along(host: Host) -> None:
         V4,
         V6,
         ROUTE,
+async def test_m_07_a_child_is_as_low_as_its_parent_was_and_how_low_that_was_is_kept(host: Host) -> None:
+    """Until it is asked for; of a link that was made meanwhile and has what it had from the first there is none."""
+    await host.kernel.apply(creates(PARENT, CHILD))
+    for mtu in (1300, 1200, 1500):
+        await host.kernel.apply([Step(Action.CHANGE, evolve(PARENT, mtu=mtu), PARENT)])
+    stranger = Link("stranger", Bridge())
+    await host.create(stranger)
+    await told_of(host, stranger.key)
+    child = await link(host, "lwm0")
+    assert child is not None
+    assert child.mtu == 1200
+    assert host.kernel.lowest_mtus() == {"lwp0": 1200, "lwm0": 1200}
+    assert host.kernel.lowest_mtus() == {}
+
+
         FdbEntry("lwx0", M1, ip_address("10.0.0.8")),
         FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")),
         QUEUE,

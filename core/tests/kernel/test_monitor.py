@@ -177,6 +177,19 @@ async def test_too_many_events_at_once_are_told_as_an_overrun(namespace: Namespa
     netlink.close()
 
 
+async def test_m_07_an_mtu_that_is_as_it_was_is_told_if_it_was_another_meanwhile(host: RealHost) -> None:
+    """What hung on the link may have been lowered with it; and the lowest is kept, from the first on, once."""
+    host.namespace.run("ip", "-batch", "-", stdin="link set ext0 mtu 1400\nlink set ext0 mtu 1500\n")
+    assert {("link", "ext0")} == await told(host)
+    assert host.kernel.lowest_mtus() == {"ext0": 1400}
+    host.namespace.run("ip", "-batch", "-", stdin="link set ext0 mtu 1600\nlink set lwv0 mtu 1300\n")
+    await told(host)
+    assert host.kernel.lowest_mtus() == {"ext0": 1500, "lwv0": 1300, "lwb0": 1300}  # a bridge goes by its ports
+    host.namespace.run("ip", "link", "set", "ext0", "down")
+    await told(host)
+    assert host.kernel.lowest_mtus() == {}
+
+
 async def test_a_storm_is_read_without_loss(host: RealHost) -> None:
     """Thousands of changes while nobody listens fit the buffer; each link is told, and none is lost."""
     batch = "".join(f"link set ext0 mtu {1400 + number % 100}\n" for number in range(3000))

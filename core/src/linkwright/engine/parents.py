@@ -3,7 +3,8 @@
 A link that Docker has moved into a sandbox is out of sight, and yet goes with its parent, and has its parent's MTU as
 long as that is only lowered: the kernel raises no child's. So when somebody touches a parent, and once at the start,
 its children are looked for in their sandboxes: one that is gone is told at each look from then on, until its container
-is gone or ``rebuilding`` has made it anew; and a raised MTU is handed on to those that had the old one.
+is gone or ``rebuilding`` has made it anew; and an MTU is handed on to those that have the lowest which their parent had
+since, whether it was seen to have it or had it for a moment only. Any other is the container's own choice.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +48,7 @@ class Parents:
         self._kernel = kernel
         self._vitality = vitality
         self._observer = observer
-        self._mtus: dict[str, int] = {}
+        self._mtus: dict[str, int] = {}  # the lowest that each had since it was last handed on
         self._up: dict[str, bool] = {}
         self._suspects: set[str] | None = None  # endpoints whose link may have gone; None: all, we have just begun
 
@@ -69,7 +70,7 @@ class Parents:
             self._suspects = {child.endpoint.id for child in children}
         self._suspects.intersection_update(self._state.endpoints)
         if repair:
-            await self._note(seen.resources, children)
+            await self._note(await self._see({("link", child.parent) for child in children}), children)
         lost = [child for child in children if child.endpoint.id in self._suspects and await self._is_lost(child)]
         for child in lost if repair else ():
             self._observer(Drift("joined", repaired=False, text=child.link.name, network=child.endpoint.network))
@@ -88,14 +89,23 @@ class Parents:
         parents = {("link", child.parent) for child in children} | {key for key in touched if key[1] in self._up}
         if not parents:
             return
-        found = (await self._kernel.observe(parents)).resources
+        found = await self._see(parents)
         self._up |= {name: _is_up(found.get(("link", name))) for _, name in parents if name in self._up}
         if self._suspects is not None:
             self._suspects |= {child.endpoint.id for child in children}
         await self._note(found, children)
 
+    async def _see(self, parents: Iterable[Key]) -> Mapping[Key, Resource]:
+        """Look at *parents*. How low they were is asked before: what happens after the look is the next one's."""
+        lowest = self._kernel.lowest_mtus()
+        for child in self._children(self._state.endpoints.values()) if lowest else ():
+            mtu = lowest.get(child.parent)
+            if mtu is not None:
+                self._mtus[child.parent] = min(self._mtus.get(child.parent, mtu), mtu)
+        return (await self._kernel.observe(parents)).resources
+
     async def _note(self, found: Mapping[Key, Resource], children: Iterable[_Child]) -> None:
-        """Hand on what is larger than it was when last seen, and remember what is now."""
+        """Hand on what is larger than it was, and remember what is now."""
         grown: dict[str, tuple[int, int]] = {}
         for name in {child.parent for child in children}:
             parent = found.get(("link", name))

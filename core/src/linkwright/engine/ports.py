@@ -52,6 +52,12 @@ class Kernel(Protocol):
         Only if it has *was*; False where there is none such. KernelError.
         """
 
+    def lowest_mtus(self) -> Mapping[str, int]:
+        """The lowest, in bytes, that links had from before the first change of their MTU after this was last asked.
+
+        Only of those of which it has changed, by name.
+        """
+
     async def hand_over(self, handover: Handover) -> str:
         """Do with a link of the host what Docker does after Join, and return its name in the sandbox.
 

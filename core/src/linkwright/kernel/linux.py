@@ -215,6 +215,10 @@ class LinuxKernel:
         work = partial(raise_mtu_here, frozenset(known_by), was, mtu)
         return await _reading(run_inside(key, work), f"ip link set mtu {mtu} in {key}")
 
+    def lowest_mtus(self) -> dict[str, int]:
+        """Return the lowest MTU of links of which it has changed since this was last asked, by name."""
+        return self._monitor.lowest_mtus()
+
     async def hand_over(self, handover: Handover) -> str:
         """Move a link into a sandbox and dress it there; see ``rebuild``."""
         await self._do(partial(move, handover.link, handover.sandbox), f"ip link set {handover.link} netns")

@@ -3,7 +3,8 @@
 Rule 1: an event says where to look again, never what is there; looking is the reconciler's.
 Rule 2: told is what can concern us: every link and address, what has our protocol or lies on our links, and default
 routes. Not told is our own work, and what is on its way out.
-Rule 3: when more happens than the buffer holds, that is told ("overrun"), and means: look everywhere.
+Rule 3: what looking cannot find any more is kept until it is asked for: how low the MTU of a link was meanwhile.
+Rule 4: when more happens than the buffer holds, that is told ("overrun"), and means: look everywhere.
 """
 
 import errno
@@ -20,7 +21,7 @@ from linkwright.kernel import traffic_control as tc
 from linkwright.kernel.condemn import is_doomed
 from linkwright.kernel.decode import LinkRow
 from linkwright.kernel.echoes import Echoes
-from linkwright.kernel.netlink import Message, messages
+from linkwright.kernel.netlink import Message, messages, number, repeated
 from linkwright.kernel.transport import buffer_size
 from linkwright.plan.resources import FdbEntry, Key, Link
 from linkwright.plan.steps import KernelEvent
@@ -62,6 +63,7 @@ class Monitor:
         self._echoes = echoes
         self._protocol = protocol
         self._known: dict[int, _Known] = {}
+        self._lowest: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.overruns = 0
         self.buffer = 0  # bytes
@@ -80,6 +82,11 @@ class Monitor:
                     self.overruns += 1
                     await self._learn()
                     await self._events.send(KernelEvent("overrun"))
+
+    def lowest_mtus(self) -> dict[str, int]:
+        """Return, and forget, the lowest MTU of each link of which it has changed, by name."""
+        lowest, self._lowest = self._lowest, {}
+        return lowest
 
     async def _learn(self) -> None:
         rows = await self._read_links()
@@ -119,6 +126,9 @@ class Monitor:
             return
         row = decode.link(message)
         self._known[index] = now = self._know(row.link(lambda other: self._linked(other, row)))
+        if before is not None and before.link.mtu and now.link.mtu and before.link.mtu != now.link.mtu:
+            name = now.link.name
+            self._lowest[name] = min(self._lowest.get(name, before.link.mtu), now.link.mtu)
         if self._is_own(message) or (before is not None and before.link == now.link):
             return
         if before is not None and before.link.name != now.link.name and self._is_gone(before.link.key):
@@ -229,9 +239,9 @@ def _take(opened: socket.socket) -> tuple[list[bytes], bool]:
 
 
 def _latest(received: list[Message]) -> Iterator[Message]:
-    """Leave out what is overtaken: of the states that a link went through only the last counts."""
+    """Leave out what is overtaken: of the states that a link went through only the last of each MTU counts."""
     overtaken: set[int] = set()
-    seen: dict[int, int] = {}
+    seen: dict[int, tuple[int, int]] = {}  # index → place, MTU
     for place, message in enumerate(received):
         if message.type in {rt.RTM_NEWLINK, rt.RTM_DELLINK}:
             family, _, index, *_ = rt.IFINFO.unpack_from(message.data, message.start)
@@ -240,7 +250,15 @@ def _latest(received: list[Message]) -> Iterator[Message]:
             if message.type == rt.RTM_DELLINK:
                 seen.pop(index, None)
                 continue
-            if index in seen:
-                overtaken.add(seen[index])
-            seen[index] = place
+            before, had = seen.get(index, (place, -1))
+            mtu = _mtu(message)
+            if mtu == had:
+                overtaken.add(before)
+            seen[index] = (place, mtu)
     return (message for place, message in enumerate(received) if place not in overtaken)
+
+
+def _mtu(message: Message) -> int:
+    """The MTU alone: it is among the first things that are said of a link (rtnl_fill_ifinfo)."""
+    said = repeated(message.data, message.start + rt.IFINFO.size, message.end)
+    return next((number(value) for kind, value in said if kind == rt.IFLA_MTU), 0)

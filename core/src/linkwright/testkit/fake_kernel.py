@@ -160,6 +160,11 @@ class FakeKernel(FakeStrangers):
                 return True
         return False
 
+    def lowest_mtus(self) -> dict[str, int]:
+        """Return the lowest MTU of links of which it has changed since this was last asked, by name."""
+        lowest, self.state.lowest = self.state.lowest, {}
+        return lowest
+
     async def hand_over(self, handover: Handover) -> str:
         """Lend the link; ``handed`` tells how it was dressed. With ``handover_fails`` it fails with that errno."""
         await trio.lowlevel.checkpoint()

@@ -83,7 +83,7 @@ class FakeKernelState(FakeLinks):
         """Return the same state apart, so that a failed plan leaves this one as it was."""
         other = FakeKernelState()
         other.resources, other.ours = dict(self.resources), set(self.ours)
-        other.lent, other.sysctls = dict(self.lent), dict(self.sysctls)
+        other.lent, other.sysctls, other.lowest = dict(self.lent), dict(self.sysctls), dict(self.lowest)
         other.proc_sys_read_only, other.table = self.proc_sys_read_only, self.table
         return other
 

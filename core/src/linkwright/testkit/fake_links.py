@@ -63,6 +63,7 @@ class FakeLinks:
         self.ours: set[Key] = set()
         self.lent: dict[str, Lent] = {}
         self.sysctls: dict[str, str] = {}
+        self.lowest: dict[str, int] = {}  # MTUs of links of which it has changed
 
     def link(self, name: str) -> Link | None:
         """The link of that name in the host's namespace."""
@@ -184,6 +185,19 @@ class FakeLinks:
             self._join_vlans(link)
         if had.up and not link.up:
             self._went_down(link.name)
+        if had.mtu and link.mtu and had.mtu != link.mtu:
+            self._resized(link.name, had.mtu, link.mtu)
+
+    def _resized(self, name: str, had: int, mtu: int) -> None:
+        """Lower the children too, in sandboxes as well, and raise none (macvlan_device_event, vlan_device_event)."""
+        self.lowest[name] = min(self.lowest.get(name, had), mtu)
+        for key, child in list(self.resources.items()):
+            if isinstance(child, Link) and (small := _lowered(child, name, mtu)) and child.mtu:
+                self.resources[key] = small
+                self._resized(child.name, child.mtu, mtu)
+        for moved, lent in self.lent.items():
+            if small := _lowered(lent.link, name, mtu):
+                self.lent[moved] = evolve(lent, link=small)
 
     def _changed_kind(self, step: Step, had: LinkKind, wish: LinkKind) -> LinkKind:
         if isinstance(wish, Existing):
@@ -252,6 +266,13 @@ class FakeLinks:
 
 def _wished(value: attrs.AttrsInstance) -> dict[str, Any]:
     return {name: wish for name, wish in attrs.asdict(value, recurse=False).items() if wish is not None}
+
+
+def _lowered(child: Link, parent: str, mtu: int) -> Link | None:
+    """*child* as small as its parent, if that is *parent* and it was larger."""
+    if getattr(child.kind, "parent", None) != parent or isinstance(child.kind, Vxlan) or (child.mtu or 0) <= mtu:
+        return None
+    return evolve(child, mtu=mtu)
 
 
 def refused(code: int, step: Step, extack: str = "") -> KernelError:
