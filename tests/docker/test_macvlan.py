@@ -13,8 +13,9 @@ from linkwright import sdk
 from tests.docker.containers import PAGE, WEB, Container, create, network, refused, start
 from tests.docker.daemon import Daemon
 from tests.docker.leaks import difference, snapshot
+from tests.docker.until import until
 from tests.docker.window import Window
-from tests.engines import Dockerd, Outside, busybox
+from tests.engines import Dockerd, Host, Outside, busybox
 
 #: A subnet of the LAN behind up0, of which Docker gives out the upper half; its router is the world outside.
 LAN = ("--subnet=192.0.2.0/24", "--gateway=192.0.2.2", "--ip-range=192.0.2.128/25", "-o", "parent=up0")
@@ -155,6 +156,31 @@ def test_m_05_m_13_without_a_parent_siblings_alone_are_there(dockerd: Dockerd, d
     assert other.is_cut_off_from("192.0.2.2")
     assert other.is_cut_off_from("192.0.2.1")
     assert not of_host(dockerd, "192.0.2.77")
+
+
+def test_m_05_without_a_parent_a_pair_is_made_kept_and_removed(
+    dockerd: Dockerd, daemon: Daemon, window: Window
+) -> None:
+    """Both ends up, and up again when somebody sets one down; the containers talk again then; nothing is left."""
+    before, host = snapshot(dockerd.host), dockerd.host
+    made = macvlan(dockerd, "one", "--subnet=192.0.2.0/24")
+    ends = [sdk.link_name(letter, made) for letter in "pq"]
+    web, other = start(dockerd, "web", "one", "--ip=192.0.2.77", command=WEB), start(dockerd, "other", "one")
+    for end in ends:
+        host.run(["ip", "link", "set", end, "down"])
+        until(lambda: all(is_up(host, one) for one in ends), "both ends are up")
+        until(lambda: other.run("ping", "-c1", "-W1", "192.0.2.77", check=False).returncode == 0, "they talk again")
+    assert web.default_routes() == {}
+    dockerd.clean()
+    until(lambda: not difference(before, snapshot(host)), "nothing is left")
+    for counter in ("linkwright_drift_found_total", "linkwright_drift_repaired_total"):
+        window.expect_some(counter, kind="link")
+
+
+def is_up(host: Host, name: str) -> bool:
+    """Whether that link is up, and the other end of it too."""
+    (link,) = json.loads(host.run(["ip", "-j", "link", "show", name]).stdout)
+    return bool(link["operstate"] == "UP")
 
 
 def resolved(dockerd: Dockerd, container: str, name: str) -> str:

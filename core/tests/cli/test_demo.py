@@ -17,7 +17,7 @@ from linkwright.cli.demo.telling import Telling
 from linkwright.cli.showing import Table
 from linkwright.errors import Refused
 
-EVERYTHING = frozenset({"bridge", "ifb", "ipvlan", "macvlan", "veth", "vxlan"})
+EVERYTHING = frozenset({"bridge", "ipvlan", "macvlan", "veth", "vxlan"})
 
 
 # --- the stage -----------------------------------------------------------------------------------------------

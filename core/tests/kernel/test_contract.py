@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from linkwright.errors import KernelError
 from linkwright.model import Handover
 from linkwright.model.mac import Mac
+from linkwright.plan import Snapshot, diff
 from linkwright.plan.compare import changed
 from linkwright.plan.mark import Mark
 from linkwright.plan.resources import (
@@ -458,8 +459,8 @@ async def test_with_a_link_goes_what_lies_on_it_and_hangs_on_it(host: Host) -> N
     await host.kernel.apply(deletes(BRIDGE, PARENT))
     left = await host.kernel.snapshot()
     stays = {resource.key for resource in EVERYTHING if getattr(resource, "link", None) in {"lwx0", "lwv0", "lwi0"}}
-    assert {PAIR.key, TUNNEL.key, QUEUE.key, Element("bridges", ("lwb0",)).key} | stays == left.ours
     stays.discard(Hairpin("lwv0").key)
+    assert {PAIR.key, TUNNEL.key, QUEUE.key, Element("bridges", ("lwb0",)).key} | stays == left.ours
     assert ("link", "lwp0p") not in left.resources
     assert getattr(left.resources[PAIR.key], "master", None) == ""
 
@@ -498,6 +499,21 @@ async def test_a_lent_link_is_absent_and_its_other_end_stays(host: Host) -> None
     assert (Veth("lwv0"), False, M2) == (back.kind, back.up, back.mac)
 
 
+async def test_both_ends_of_a_pair_are_ours_if_both_are_wished(host: Host) -> None:
+    """Made at once, up, and marked; one deletion takes both, and their names are free; whoever deletes one, both go."""
+    ends = {end.key: end for end in (PARENT, Link("lwp0p", Veth("lwp0"), mark=MARK))}
+    for _ in range(2):
+        await host.kernel.apply(diff({}, ends).steps)
+        seen = await host.kernel.observe(ends)
+        assert seen.ours == ends.keys()
+        assert [frozenset()] * 2 == [changed(seen.resources[key], end) for key, end in ends.items()]
+        await host.kernel.apply(diff(seen.resources, {}).steps)
+        assert await host.kernel.observe(ends) == Snapshot({}, frozenset())
+    await host.kernel.apply(diff({}, ends).steps)
+    await host.delete(ends["link", "lwp0p"])
+    assert await host.kernel.observe(ends) == Snapshot({}, frozenset())
+
+
 async def test_a_sandbox_is_alive_or_not(host: Host) -> None:
     """A sandbox's path is a live namespace, or it is not."""
     assert await host.kernel.sandbox_alive(host.sandbox) is True
@@ -522,6 +538,21 @@ async def test_a_link_is_handed_over_and_known_there_by_its_addresses(host: Host
         await host.kernel.addresses_inside("/run/netns/nosuch")
 
 
+async def test_m_07_a_child_is_as_low_as_its_parent_was_and_how_low_that_was_is_kept(host: Host) -> None:
+    """Until it is asked for; of a link that was made meanwhile and has what it had from the first there is none."""
+    await host.kernel.apply(creates(PARENT, CHILD))
+    for mtu in (1300, 1200, 1500):
+        await host.kernel.apply([Step(Action.CHANGE, evolve(PARENT, mtu=mtu), PARENT)])
+    stranger = Link("stranger", Bridge())
+    await host.create(stranger)
+    await told_of(host, stranger.key)
+    child = await link(host, "lwm0")
+    assert child is not None
+    assert child.mtu == 1200
+    assert host.kernel.lowest_mtus() == {"lwp0": 1200, "lwm0": 1200}
+    assert host.kernel.lowest_mtus() == {}
+
+
 async def test_the_boot_id_is_the_same_all_along(host: Host) -> None:
     """It names the boot, not the moment."""
     assert host.kernel.boot_id() == host.kernel.boot_id() != ""
@@ -538,21 +569,6 @@ async def test_the_boot_id_is_the_same_all_along(host: Host) -> None:
         V4,
         V6,
         ROUTE,
-async def test_m_07_a_child_is_as_low_as_its_parent_was_and_how_low_that_was_is_kept(host: Host) -> None:
-    """Until it is asked for; of a link that was made meanwhile and has what it had from the first there is none."""
-    await host.kernel.apply(creates(PARENT, CHILD))
-    for mtu in (1300, 1200, 1500):
-        await host.kernel.apply([Step(Action.CHANGE, evolve(PARENT, mtu=mtu), PARENT)])
-    stranger = Link("stranger", Bridge())
-    await host.create(stranger)
-    await told_of(host, stranger.key)
-    child = await link(host, "lwm0")
-    assert child is not None
-    assert child.mtu == 1200
-    assert host.kernel.lowest_mtus() == {"lwp0": 1200, "lwm0": 1200}
-    assert host.kernel.lowest_mtus() == {}
-
-
         FdbEntry("lwx0", M1, ip_address("10.0.0.8")),
         FdbEntry("lwx0", ZERO, ip_address("10.0.0.9")),
         QUEUE,

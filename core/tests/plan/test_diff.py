@@ -47,6 +47,9 @@ GATEWAY = Address("lwb1", ip_interface("10.1.0.1/24"))
 KNOWN = Element("bridges", ("lwb1",))
 NO_RA = Sysctl("net/ipv6/conf/lwb1/accept_ra", "0", before_up="lwb1")
 VETH = Link("lwh1", Veth("lwc1", MAC), mtu=1500, master="lwb1")
+NEAR, FAR = Link("lwp1", Veth("lwq1"), mtu=1400), Link("lwq1", Veth("lwp1"), mtu=1400)
+FAR_QUIET = Sysctl("net/ipv6/conf/lwq1/disable_ipv6", "1", before_up="lwq1")
+CHILD_OF_NEAR = Link("lwm1", Macvlan("lwp1"), up=False)
 VXLAN = Link("lwx1", Vxlan(42, local=ip_address("192.0.2.1")), master="lwb1")
 PEER = FdbEntry("lwx1", ZERO, ip_address("192.0.2.2"))
 ROUTE = Route(ip_network("10.2.0.0/24"), link="lwb1", via=ip_address("10.1.0.9"))
@@ -104,6 +107,34 @@ STORIES: list[tuple[str, list[Resource], list[Resource], str]] = [
         "ip link add lwh1 mtu 1500 master lwb1 up type veth peer name lwc1 mtu 1500 address 02:00:00:00:00:01",
     ),
     ("an endpoint goes", [BRIDGE, VETH], [BRIDGE], "ip link del lwh1"),
+    (
+        "both ends of a pair are wished: it is made once, and the other end is then changed; children come after both",
+        [],
+        [CHILD_OF_NEAR, FAR_QUIET, FAR, NEAR],
+        """
+        ip link add lwp1 mtu 1400 up type veth peer name lwq1 mtu 1400
+        ip link add lwm1 link lwp1 type macvlan mode bridge
+        sysctl -w net.ipv6.conf.lwq1.disable_ipv6=1
+        ip link set lwq1 up
+        """,
+    ),
+    (
+        "nor does it matter which is named first",
+        [],
+        [NEAR, FAR],
+        """
+        ip link add lwp1 mtu 1400 up type veth peer name lwq1 mtu 1400
+        ip link set lwq1 up
+        """,
+    ),
+    ("an end is down", [NEAR, evolve(FAR, up=False)], [FAR, NEAR], "ip link set lwq1 up"),
+    ("one deletion takes both ends", [FAR, NEAR], [], "ip link del lwp1"),
+    (
+        "an end has been moved away: no other can be made as long as the one is there",
+        [NEAR],
+        [NEAR, FAR, FAR_QUIET],
+        "problem: the other end of 'lwp1' was moved or renamed; `ip link del lwp1`, and both are made again",
+    ),
     (
         "a network with its endpoint goes: the port before its bridge",
         [BRIDGE, VETH],

@@ -63,3 +63,13 @@ def _network(
 def host_in(subnet: sdk.Subnet, address: str, name: str = "host") -> sdk.Subnet:
     """Return *subnet* as with ``--aux-address name=address``."""
     return sdk.Subnet(subnet.pool, subnet.gateway, {name: ip_address(address)}, subnet.space)
+
+
+def own_parent(*, mtu: int | None = None, ipv6: bool = False) -> str:
+    """Return what is typed for a network without a parent."""
+    size = f" mtu {mtu}" if mtu else ""
+    lines = [f"ip link add lwpa0a1a2a3a4a5{size} type veth peer name lwqa0a1a2a3a4a5{size}"]
+    for end in ("lwpa0a1a2a3a4a5", "lwqa0a1a2a3a4a5"):
+        lines += [f"sysctl -w net.ipv4.conf.{end}.arp_ignore=8", f"sysctl -w net.ipv4.conf.{end}.rp_filter=1"]
+        lines += [f"sysctl -w net.ipv6.conf.{end}.disable_ipv6=1"] if ipv6 else []
+    return "".join(f"{line}\n" for line in (*lines, "ip link set lwpa0a1a2a3a4a5 up", "ip link set lwqa0a1a2a3a4a5 up"))

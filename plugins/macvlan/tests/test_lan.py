@@ -18,6 +18,10 @@ pytestmark = pytest.mark.netns
 SUBNETS = (FOUR, FOUR_MORE, SIX, SIX_MORE)
 
 
+#: The parent of a network that names none, and its other end.
+ENDS = ("lwpa0a1a2a3a4a5", "lwqa0a1a2a3a4a5")
+
+
 @frozen
 class Lan:
     """A host with eth0, the router at the other end of the wire, and places for containers."""
@@ -33,7 +37,8 @@ class Lan:
             sdk.LinkFact(one["ifname"], mtu=one["mtu"], up="UP" in one["flags"])
             for one in json.loads(self.host.run("ip", "-j", "link"))
         )
-        return evolve(macvlan(*subnets, **o), host=sdk.HostFacts(links=facts, features=frozenset()))
+        every = frozenset({"ipv6", "macvlan", "veth", "vlan"})
+        return evolve(macvlan(*subnets, **o), host=sdk.HostFacts(links=facts, features=every))
 
     def make(self, network: sdk.Network[Any]) -> None:
         """Create the network."""
@@ -156,7 +161,7 @@ def test_m_02_m_07_the_parent_is_as_it_was_and_gives_its_mtu(lan: Lan) -> None:
 
 
 def test_m_05_without_a_parent_siblings_talk_and_nobody_else(lan: Lan) -> None:
-    """Not the host, not the LAN; what they send to everybody, the network's own link drops."""
+    """Not the host, not the LAN."""
     network = lan.network(FOUR, SIX, parent="")
     lan.make(network)
     first = lan.start(network, "3", "192.0.2.3/24", "2001:db8::3/64")
@@ -167,8 +172,38 @@ def test_m_05_without_a_parent_siblings_talk_and_nobody_else(lan: Lan) -> None:
     assert cut_off(first, "192.0.2.2")
     assert cut_off(first, "192.0.2.1")
     assert cut_off(lan.host, "192.0.2.3")
-    (own,) = json.loads(lan.host.run("ip", "-j", "-s", "link", "show", "dev", "lwpa0a1a2a3a4a5"))
-    assert own["stats64"]["rx"]["packets"] == own["stats64"]["rx"]["dropped"] > 0
+    assert [described(lan.host, end)["addr_info"] for end in ENDS] == [[], []]
+
+
+def test_m_05_without_a_parent_the_host_is_deaf_to_what_leaves_by_it(lan: Lan) -> None:
+    """Though the other end of the pair is the host's: no ARP is answered, nothing taken in, and nothing forwarded.
+
+    Not even for a container that knows where to send it.
+    """
+    lan.host.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    lan.host.ip("addr add 2001:db8::2/64 dev eth0 nodad")
+    network = lan.network(FOUR, SIX, parent="")
+    lan.make(network)
+    first = lan.start(network, "3", "192.0.2.3/24", "2001:db8::3/64")
+    probe = ["ip", "netns", "exec", first.name, "busybox", "arping", "-D", "-w", "1", "-I", "eth0", "192.0.2.2"]
+    assert subprocess.run(probe, capture_output=True, check=False).returncode == 0, "somebody has that address"
+    assert cut_off(first, "192.0.2.2")
+    assert "lladdr" not in json.loads(first.run("ip", "-j", "neigh", "show", "192.0.2.2"))[0]
+    before = [echoes(one) for one in (lan.host, lan.router)]
+    for end in ENDS:
+        mac = described(lan.host, end)["address"]
+        for address in ("192.0.2.2", "192.0.2.1", "2001:db8::2", "2001:db8::1"):
+            first.ip(f"neigh replace {address} lladdr {mac} dev eth0")
+            assert cut_off(first, address)
+    assert before == [echoes(one) for one in (lan.host, lan.router)]
+
+
+def echoes(place: Any) -> list[int]:
+    """How many pings have come in, of either family."""
+    lines = [line.split() for line in place.run("cat", "/proc/net/snmp", "/proc/net/snmp6").splitlines()]
+    four, counts = (line for line in lines if line[0] == "Icmp:")
+    six = next(line[1] for line in lines if line[0] == "Icmp6InEchos")
+    return [int(counts[four.index("InEchos")]), int(six)]
 
 
 def test_m_06_each_subnet_has_its_gateway_and_its_peers(lan: Lan) -> None:

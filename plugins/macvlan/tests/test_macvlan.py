@@ -8,7 +8,18 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from plugins.macvlan.tests.asked import ENDPOINT, FOUR, FOUR_MORE, HOST, LINKS, MACVLAN, SIX, host_in, macvlan
+from plugins.macvlan.tests.asked import (
+    ENDPOINT,
+    FOUR,
+    FOUR_MORE,
+    HOST,
+    LINKS,
+    MACVLAN,
+    SIX,
+    host_in,
+    macvlan,
+    own_parent,
+)
 
 from linkwright import sdk
 from linkwright_macvlan import Options
@@ -95,11 +106,17 @@ def test_m_05_an_internal_network_has_no_gateway(ask: Callable[..., Any]) -> Non
 
 @pytest.mark.parametrize("internal", [True, False])
 def test_m_05_without_a_parent_nothing_leads_outside(*, internal: bool, ask: Callable[..., Any]) -> None:
-    """The network has a link of its own, up and with nothing behind it, and no gateway whatever Docker chose."""
+    """The network has a pair of its own, up, at whose other end nobody listens; no gateway whatever Docker chose."""
     said = ask(MACVLAN, macvlan(FOUR, SIX, parent="", mtu="9000", internal=internal), ENDPOINT)
-    assert said.network_text == "ip link add lwpa0a1a2a3a4a5 mtu 9000 up type ifb\n"
+    assert said.network_text == own_parent(mtu=9000)
     assert said.endpoint_text == f"{ADD} lwpa0a1a2a3a4a5 mtu 9000 {MAC} mode bridge\n"
     assert said.joins == (sdk.Join("lwme0e1e2e3e4e5", announce=True),)
+
+
+def test_m_05_the_host_has_no_ipv6_on_the_parent_where_it_has_any(ask: Callable[..., Any]) -> None:
+    """Where it has none there is nothing to be switched off, and no such setting."""
+    known = evolve(HOST, features=frozenset({"ipv6", "macvlan", "veth"}))
+    assert ask(MACVLAN, evolve(macvlan(parent=""), host=known)).network_text == own_parent(ipv6=True)
 
 
 def test_m_06_the_gateway_is_that_of_the_addresss_own_subnet(ask: Callable[..., Any]) -> None:
@@ -177,6 +194,6 @@ def test_what_every_driver_promises(
 ) -> None:
     """Whatever Docker asks for: no I/O, the same answer again, wishes that the linter lets pass, names that fit."""
     network, endpoints = data.draw(asked_for(MACVLAN, PAIRS, links=LINKS))
-    every = {"ifb", "macvlan", "vlan"} if network.host.features else set()
+    every = {"macvlan", "veth", "vlan"} if network.host.features else set()
     known = evolve(HOST, features=network.host.features | every)
     promises(MACVLAN, evolve(network, options=evolve(network.options, parent=parent), host=known), *endpoints)

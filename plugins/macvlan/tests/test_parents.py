@@ -87,7 +87,7 @@ def test_m_02_m_03_a_parent_that_will_not_do_is_refused_by_name(
         (MACVLAN, macvlan(), "the kernel has no macvlan: modprobe macvlan, or CONFIG_MACVLAN"),
         (IPVLAN, ipvlan(), "the kernel has no ipvlan: modprobe ipvlan, or CONFIG_IPVLAN"),
         (MACVLAN, macvlan(parent="eth0.70"), "the kernel has no vlan: modprobe 8021q, or CONFIG_VLAN_8021Q"),
-        (MACVLAN, macvlan(parent=""), "the kernel has no ifb: modprobe ifb, or CONFIG_IFB"),
+        (MACVLAN, macvlan(parent=""), "the kernel has no veth: modprobe veth, or CONFIG_VETH"),
     ],
 )
 def test_m_03_n_01_what_the_kernel_lacks_is_named_before_anything_is_made(
@@ -95,5 +95,5 @@ def test_m_03_n_01_what_the_kernel_lacks_is_named_before_anything_is_made(
 ) -> None:
     """Of a kernel that told what it has; one that did not is asked, and refuses in its own words."""
     lacking = {text.split()[4].rstrip(":")}
-    known = evolve(HOST, features=frozenset({"veth", "ifb", "macvlan", "ipvlan", "vlan"} - lacking))
+    known = evolve(HOST, features=frozenset({"veth", "macvlan", "ipvlan", "vlan"} - lacking))
     assert refusal(lambda: driver.network(evolve(network, host=known))) == text

@@ -34,12 +34,12 @@ def test_its_tables_are_the_options_that_there_are(options: type) -> None:
 
 def test_it_shows_the_steps_that_are_taken(ask: Callable[..., Any]) -> None:
     """As a person would type them, in the order of the text."""
-    with_features = evolve(HOST, features=frozenset({"ifb", "ipv6", "ipvlan", "macvlan", "vlan"}))
+    with_features = evolve(HOST, features=frozenset({"ipv6", "ipvlan", "macvlan", "veth", "vlan"}))
     absent = evolve(with_features, links=tuple(one for one in HOST.links if one.name != "eth0.50"))
     shared = evolve(ENDPOINT, mac=None)
     steps = [
         ask(MACVLAN, evolve(macvlan(parent="eth0.50"), host=absent)).network_text,
-        ask(MACVLAN, macvlan(parent="")).network_text,
+        ask(MACVLAN, evolve(macvlan(parent=""), host=with_features)).network_text,
         ask(MACVLAN, macvlan(FOUR, SIX), ENDPOINT).endpoint_text,
         ask(IPVLAN, ipvlan(FOUR, SIX, ipvlan_mode="l3"), shared).endpoint_text,
         ask(MACVLAN, evolve(REACHED, host=with_features), ENDPOINT).endpoint_text,

@@ -9,7 +9,7 @@ from plugins.macvlan.tests.asked import ENDPOINT, FOUR, IPVLAN, MACVLAN, SIX, ho
 
 from linkwright import sdk
 from linkwright.errors import KernelError
-from linkwright.plan import Action, Mark, Step
+from linkwright.plan import Action, Mark, Step, diff
 from linkwright.testkit.hosts import FakeHost, Host
 
 ACCESS = (host_in(FOUR, "192.0.2.200"), host_in(SIX, "2001:db8::200", "host6"))
@@ -59,9 +59,9 @@ async def test_m_01_m_03_n_01_the_kernel_has_what_was_wished(
         assert f"the kernel has no {feature}: modprobe" in refusal(lambda: driver.network(network))
         unknown = evolve(network, host=evolve(facts, features=frozenset()))
         wishes = [*driver.network(unknown), *driver.endpoint(unknown, ENDPOINT)]
-        made = [wish for wish in wishes if isinstance(wish, sdk.Link) and wish.hold is sdk.Hold.OWN]
+        made = {wish.key: wish for wish in wishes if isinstance(wish, sdk.Link) and wish.hold is sdk.Hold.OWN}
         with pytest.raises(KernelError, match=r"the kernel has no (ip)?vlan: modprobe"):
-            await host.kernel.apply([Step(Action.CREATE, wish) for wish in made])
+            await host.kernel.apply(diff({}, made).steps)
         pytest.skip(f"kernel feature: {feature}")
     takes_mac = driver.capabilities.takes_mac and network.options.takes_mac
     endpoint = ENDPOINT if takes_mac else evolve(ENDPOINT, mac=None)

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from attrs import evolve
 from plugins.macvlan.tests.docker_side import Docker, a_docker
 
 from linkwright import sdk
@@ -9,7 +10,9 @@ from linkwright.model import LeaseKind
 from linkwright.plan import SHARED, Mark
 
 POOL, MORE, SIX = "192.0.2.0/24", "198.51.100.0/24", "2001:db8::/64"
-ALL = frozenset({"ifb", "ipvlan", "macvlan", "vlan"})
+ALL = frozenset({"ipvlan", "macvlan", "veth", "vlan"})
+
+ENDS = ("lwpaaaaaaaaaaaa", "lwqaaaaaaaaaaaa")
 
 
 @pytest.fixture
@@ -108,17 +111,48 @@ async def test_m_04_a_passthru_link_has_its_parents_hardware_address(docker: Doc
 
 
 async def test_m_05_a_network_without_a_parent_has_one_of_its_own(docker: Docker) -> None:
-    """Up, with nothing behind it, and gone with the network; the container has no default route."""
+    """A pair, both ends up and ours, gone with the network; the container has no default route."""
     before = docker.has()
     assert (await docker.create("a", POOL)).ok
-    own = docker.link("lwpaaaaaaaaaaaa")
-    assert own is not None
-    assert (own.kind, own.up) == (sdk.Ifb(), True)
+    for name, peer in zip(ENDS, reversed(ENDS), strict=True):
+        end = docker.link(name)
+        assert end is not None
+        assert (end.kind, end.up, end.mark) == (sdk.Veth(peer), True, Mark("default", "a" * 64))
     joined = await docker.run("e", "a", "192.0.2.9/24")
     assert (joined.document.get("Gateway", ""), joined.document["DisableGatewayService"]) == ("", True)
     await docker.stop("e", "a")
     await docker.remove("a", POOL)
     assert docker.has() == before
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_m_05_either_end_is_put_right(end: str, docker: Docker) -> None:
+    """Set down, given another MTU, without its mark, heard by the host, or deleted, which takes the other end along."""
+    assert (await docker.create("a", POOL, mtu="1400")).ok
+    kernel, made = docker.desk.kernel, docker.has()
+    setting = f"net/ipv6/conf/{end}/disable_ipv6"
+    kernel.foreign_change(sdk.Link(end, up=False, mtu=1300))
+    kernel.foreign_change(sdk.Sysctl(setting, "0"))
+    kernel.state.resources["link", end] = evolve(docker.link(end), mark=None)
+    assert await docker.heal() == ()
+    assert (docker.has(), kernel.state.sysctls[setting]) == (made, "1")
+    kernel.foreign_delete(("link", end))
+    assert not {("link", name) for name in ENDS} & docker.has().keys()
+    assert await docker.heal() == ()
+    assert (docker.has(), kernel.state.sysctls[setting]) == (made, "1")
+
+
+async def test_m_05_an_end_that_somebody_moved_away_is_told(docker: Docker) -> None:
+    """No other can be made as long as the one is there, and that containers may stand on: with the way out."""
+    assert (await docker.create("a", POOL)).ok
+    made = docker.has()
+    docker.desk.kernel.sandboxes.add("/elsewhere")
+    docker.desk.kernel.lend(ENDS[1], "/elsewhere")
+    (told,) = await docker.heal()
+    assert told.startswith(f"the other end of '{ENDS[0]}' was moved or renamed; `ip link del {ENDS[0]}`")
+    docker.desk.kernel.foreign_delete(("link", ENDS[0]))
+    assert await docker.heal() == ()
+    assert docker.has() == made
 
 
 async def test_m_09_a_parent_that_is_gone_is_told_and_new_containers_work_when_it_is_back(docker: Docker) -> None:

@@ -12,10 +12,11 @@ Rule 2: the order is a table (``RANK``), with these reasons:
 - make before unmake, so that there is never a moment without, except where only one can exist (``exclusive``).
 
 Rule 3: no step is planned that has to fail: what lies on a link that cannot be had waits until it can.
-Rule 4: what is borrowed is never deleted. Its unmaking is a change, back to what it was when it was found.
+Rule 4: of two ends of a pair that are both wished, the one of the lesser name is made, and the other changed then.
+Rule 5: what is borrowed is never deleted. Its unmaking is a change, back to what it was when it was found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
@@ -36,6 +37,7 @@ from linkwright.plan.resources import (
     Route,
     Shaper,
     Sysctl,
+    Veth,
 )
 from linkwright.plan.sets import DESTINATIONS
 from linkwright.plan.steps import Action, Step
@@ -107,7 +109,7 @@ def diff(
         resource = overlaid(before.get(key), wish)
         found = actual.get(key)
         if found is None:
-            _make(draft, resource, held)
+            _make(draft, resource, held, actual, wanted)
         else:
             _change(draft, found, resource)
     for key, resource in actual.items():
@@ -116,17 +118,40 @@ def diff(
     return Plan(_ordered(draft, wanted), tuple(draft.pending), tuple(draft.problems))
 
 
-def _make(draft: _Draft, resource: Resource, held: Mapping[Key, Link]) -> None:
+def _make(
+    draft: _Draft,
+    resource: Resource,
+    held: Mapping[Key, Link],
+    actual: Mapping[Key, Resource],
+    wanted: Mapping[Key, Resource],
+) -> None:
     exclusive = resource.exclusive if isinstance(resource, Link) else None
     if exclusive is not None and exclusive in held:
         text = f"{' '.join(exclusive)} is held by link {held[exclusive].name!r}, which is in use"
         draft.problems.append(Problem(resource, text))
+    elif (other := _other_end(resource)) in actual:
+        text = f"the other end of {other[1]!r} was moved or renamed; `ip link del {other[1]}`, and both are made again"
+        draft.problems.append(Problem(resource, text))
+    elif isinstance(resource, Link) and _comes_with_other(resource, wanted):
+        made = Link(resource.name, resource.kind, mtu=getattr(wanted[other], "mtu", None), up=False)
+        draft.makes.append(Step(Action.CHANGE, resource, made))
     elif isinstance(resource, Link) and resource.hold is Hold.BORROW:
         draft.problems.append(Problem(resource, f"there is no link {resource.name!r} on this host"))
     elif isinstance(resource, Sysctl) and resource.hold is Hold.BORROW:
         draft.problems.append(_sysctl_problem(resource, "not there"))
     else:
         draft.makes.append(Step(Action.CREATE, resource))
+
+
+def _other_end(resource: Resource) -> Key:
+    """The key of a pair's other end; of anything else that is none."""
+    return ("link", resource.kind.peer) if isinstance(resource, Link) and isinstance(resource.kind, Veth) else ()
+
+
+def _comes_with_other(resource: Resource, those: Container[Key]) -> bool:
+    """Whether it is the end of a pair that is made, or goes, with the other, which is one of *those*."""
+    other = _other_end(resource)
+    return other in those and other < resource.key
 
 
 def _change(draft: _Draft, found: Resource, resource: Resource) -> None:
@@ -219,13 +244,21 @@ def _falls(resource: Resource, gone: set[Key]) -> bool:
             return ("link", name) in gone
         case Redirect(link=name):  # it stays when only the link goes that it leads to
             return ("link", name) in gone
+    if _comes_with_other(resource, gone):
+        return True
     return isinstance(resource, _FALLS_WITH_LINK) and any(key in gone for key in resource.requires)
+
+
+def _requires(step: Step) -> tuple[Key, ...]:
+    """What comes before it: an end of a pair is changed when the pair has been made."""
+    other = _other_end(step.resource)
+    return (*step.resource.requires, *([other] if other and step.action is Action.CHANGE else []))
 
 
 def _possible(parents_first: Iterable[Step], blocked: set[Key]) -> Iterator[Step]:
     """Leave out what requires something that cannot be had, and what requires that."""
     for step in parents_first:
-        if blocked.isdisjoint(step.resource.requires):
+        if blocked.isdisjoint(_requires(step)):
             yield step
         else:
             blocked = blocked | {step.resource.key}
@@ -239,7 +272,7 @@ def _parents_first(steps: Iterable[Step]) -> list[Step]:
     def visit(key: Key, above: tuple[Key, ...] = ()) -> None:
         if key in ordered or key not in by_key or key in above:
             return
-        for required in by_key[key].resource.requires:
+        for required in _requires(by_key[key]):
             visit(required, (*above, key))
         ordered[key] = by_key[key]
 

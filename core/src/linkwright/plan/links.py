@@ -64,7 +64,7 @@ class Bridge:
 
 @frozen
 class Veth:
-    """One end of a pair. The wish is for the host's end; the peer is made with it and may be lent to a sandbox."""
+    """One end of a pair. The peer is made with it, down, and may be lent to a sandbox, or be wished for as well."""
 
     kind: ClassVar[str] = "veth"
     FIXED: ClassVar[frozenset[str]] = frozenset({"peer"})

@@ -4,15 +4,17 @@
 ``parent=eth0``, there       borrowed: nothing of it is changed, not even whether it is up
 ``parent=eth0.50``, there    borrowed as well, unless we have made it: then this network has it too
 ``parent=eth0.50``, missing  VLAN 50 of eth0 is made, and goes with the last network that has it
-no parent                    a link of the network's own behind which there is nothing
+no parent                    an end of a veth pair of the network's own, at whose other end nobody listens
 ===========================  ======================================================================================
 
-The link of a network's own is an ifb: it has a carrier as long as it is up, and drops whatever is sent on it. A veth
-pair would do too, but for its far end: that is a link of the host, which would hear all that the containers send to
-everybody, and answer for each address that the host has.
+A pair is what every kernel that runs containers has, dummies and ifbs are not. It has a carrier as long as both ends
+are up. Its ends are links of the host, which takes what comes in by them for its own unless it is told not to: it would
+answer for each address that it has, and forward. So there is no IPv6 on them; of IPv4 nothing is believed to come from
+a link without an address and a route back (``rp_filter``), and ARP is not answered, probes neither (``arp_ignore``).
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any, Self
 
 from attrs import frozen
@@ -27,11 +29,14 @@ _FIRST_VID, _LAST_VID = 1, 4094
 
 #: Kernel feature → its module, and what it is called where kernels are built.
 _MODULES = {
-    "ifb": ("ifb", "CONFIG_IFB"),
     "ipvlan": ("ipvlan", "CONFIG_IPVLAN"),
     "macvlan": ("macvlan", "CONFIG_MACVLAN"),
+    "veth": ("veth", "CONFIG_VETH"),
     "vlan": ("8021q", "CONFIG_VLAN_8021Q"),
 }
+
+#: What keeps the host from listening where it has no address (Documentation/networking/ip-sysctl.rst).
+_DEAF_TO_IPV4 = {"arp_ignore": "8", "rp_filter": "1"}
 
 _SEE = "`ip link` lists them"
 
@@ -41,7 +46,7 @@ class Parent:
     """The link that a network's endpoints stand on, and what has to be wished for so that it is there."""
 
     name: str
-    wishes: tuple[sdk.Link, ...]
+    wishes: tuple[sdk.Link | sdk.Sysctl, ...]
     mtu: int | None = None  # what it had when the network was made; of a link of the network's own, none
 
     @classmethod
@@ -49,9 +54,7 @@ class Parent:
         """Return what *network* stands on; Refused, naming it, where it cannot."""
         name = network.options.parent
         if not name:
-            require(network, "ifb")
-            own = sdk.link_name("p", network.id)
-            return cls(own, (sdk.Link(own, sdk.Ifb(), mtu=network.options.mtu),))
+            return cls._own(network)
         fact = network.host.link(name)
         _refuse_odd(name, fact)
         if fact is not None and fact.master:
@@ -61,6 +64,13 @@ class Parent:
         if fact is not None and not fact.ours:
             return cls(name, (_borrowed(name),), fact.mtu)
         return cls._vlan(network, name, fact)
+
+    @classmethod
+    def _own(cls, network: sdk.Network[Any]) -> Self:
+        require(network, "veth")
+        own, other = (sdk.link_name(letter, network.id) for letter in "pq")
+        ends = (sdk.Link(name, sdk.Veth(peer), mtu=network.options.mtu) for name, peer in ((own, other), (other, own)))
+        return cls(own, (*ends, *_deaf(own, network), *_deaf(other, network)))
 
     @classmethod
     def _vlan(cls, network: sdk.Network[Any], name: str, fact: sdk.LinkFact | None) -> Self:
@@ -104,6 +114,13 @@ def admit_mtu(network: sdk.Network[Any], parent: Parent) -> None:
 
 def _borrowed(name: str) -> sdk.Link:
     return sdk.Link(name, up=None, hold=sdk.Hold.BORROW)
+
+
+def _deaf(end: str, network: sdk.Network[Any]) -> Iterator[sdk.Sysctl]:
+    for setting, value in _DEAF_TO_IPV4.items():
+        yield sdk.Sysctl(f"net/ipv4/conf/{end}/{setting}", value, before_up=end)
+    if "ipv6" in network.host.features:
+        yield sdk.Sysctl(f"net/ipv6/conf/{end}/disable_ipv6", "1", before_up=end)
 
 
 def _refuse_odd(name: str, fact: sdk.LinkFact | None) -> None:

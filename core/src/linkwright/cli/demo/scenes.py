@@ -56,7 +56,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "ipvlan": Scene(
         Wanted("lab", "ipvlan", IPv4Network("10.80.4.0/24")),
         "one hardware address for all, on a link with nothing behind it",
-        needs=frozenset({"ifb", "ipvlan"}),
+        needs=frozenset({"ipvlan", "veth"}),
     ),
     "vxlan": Scene(
         Wanted("far", "vxlan", IPv4Network("10.80.3.0/24"), options={"vni": "42", "peers": "192.0.2.2,192.0.2.3"}),
