@@ -1,13 +1,13 @@
-"""Run the measurements and print the ratios: ``python -m bench [endpoints] [ports]``. Needs root and a quiet machine.
+"""Run the measurements and print the ratios: ``python -m bench [endpoints] [ports] [recovery]``, or all of them.
 
-All figures of a table are of one run, in namespaces of our own.
+Needs root and a quiet machine. All figures of a table are of one run, in namespaces of our own.
 """
 
 import sys
 
-from bench import endpoints, ports
+from bench import endpoints, ports, recovery
 
-TABLES = {"endpoints": endpoints.measure, "ports": ports.measure}
+TABLES = {"endpoints": endpoints.measure, "ports": ports.measure, "recovery": recovery.measure}
 
 
 def main(names: list[str]) -> None:

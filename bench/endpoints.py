@@ -1,4 +1,8 @@
-"""What an endpoint costs: over the plugin socket against the kernel's floor, through Docker against its bridge."""
+"""What an endpoint costs: over the plugin socket against the kernel's floor, through Docker against its bridge.
+
+Over the socket in two orders. Where lives follow each other, who makes an endpoint waits for the kernel's lock, which
+is held by the deletion of the one before; where all are made before the first is ended, nobody does.
+"""
 
 import json
 import time
@@ -7,32 +11,38 @@ from collections.abc import Callable
 from tests.docker.daemon import Daemon
 from tests.engines import ENGINES, Dockerd, Host
 
-from bench.report import head, line, ms
+from bench.report import head, line, mean_ms, ms
 from bench.running import SOCKET, measured, posted, running
 
 ROUNDS = 200
+ORDERS = {"singly": "one life after the other", "together": f"{ROUNDS} made, then ended"}
 CONNECTS = 31
 
 
 def measure() -> None:
     """Measure both and print them."""
     head("endpoints")
-    with Host("bench") as host:
-        floor = measured(host, "floor.py", str(ROUNDS))
-        with running(Daemon(host)):
-            measured(host, "life.py", SOCKET, "20")  # warm
-            life = measured(host, "life.py", SOCKET, str(ROUNDS))
-    make, delete = ms(floor["make"]), ms(floor["delete"])
-    made = ms([sum(pair) for pair in zip(life["CreateEndpoint"], life["Join"], strict=True)])
-    ended = ms([sum(pair) for pair in zip(life["Leave"], life["DeleteEndpoint"], strict=True)])
-    line("kernel floor: make one endpoint's links", make)
-    line("linkwright: CreateEndpoint + Join over the socket", made, made / make)
-    line("kernel floor: delete them", delete)
-    line("linkwright: Leave + DeleteEndpoint over the socket", ended, ended / delete)
-    line("kernel floor: the whole life", make + delete)
-    line("linkwright: the whole life over the socket", made + ended, (made + ended) / (make + delete))
+    for order, what in ORDERS.items():
+        _lives(order, what)
     for engine in ENGINES:
         _connects(engine)
+
+
+def _lives(order: str, what: str) -> None:
+    """Over the socket. The mean tells also what a call now and then waits for, which medians leave out."""
+    with Host("bench") as host:
+        floor = measured(host, "floor.py", str(ROUNDS), order)
+        with running(Daemon(host)):
+            measured(host, "life.py", SOCKET, str(min(20, ROUNDS)), order)  # warm
+            life = measured(host, "life.py", SOCKET, str(ROUNDS), order)
+    stages = {"make": ("make its links", "CreateEndpoint + Join"), "end": ("delete them", "Leave + DeleteEndpoint")}
+    for stage, (links, calls) in stages.items():
+        least, ours = ms(floor[stage]), ms(life[stage])
+        line(f"{what}, kernel floor: {links}", least)
+        line(f"{what}, linkwright: {calls}", ours, ours / least)
+    least, ours = (sum(mean_ms(found[stage]) for stage in stages) for found in (floor, life))
+    line(f"{what}, kernel floor: the whole life, mean", least)
+    line(f"{what}, linkwright: the whole life, mean", ours, ours / least)
 
 
 def _connects(engine: str) -> None:

@@ -1,7 +1,7 @@
 """The floor: what the kernel itself takes for one endpoint, sent by the least code that can. Standard library only.
 
-Run in a network namespace of its own. Prints, as JSON, seconds for each round of: making a veth pair with its host end
-up on a bridge, and its mark; and deleting it.
+``floor.py ROUNDS ORDER``, in a network namespace of its own. Prints, as JSON, seconds for each round of: making a veth
+pair with its host end up on a bridge, and its mark; and ending it, which deletes it.
 """
 
 import json
@@ -9,6 +9,8 @@ import socket
 import struct
 import sys
 import time
+
+from orders import ordered
 
 _HEADER, _LINK = struct.Struct("=IHHII"), struct.Struct("=BxHiII")
 _NEWLINK, _DELLINK, _SETLINK = 16, 17, 19
@@ -50,22 +52,20 @@ def _endpoint(number: int) -> tuple[bytes, bytes, bytes]:
     return make, mark, _message(_DELLINK, 0, index, b"")
 
 
-def main(rounds: int) -> None:
-    """Measure *rounds* endpoints, one after the other."""
+def main(rounds: int, order: str) -> None:
+    """Measure *rounds* endpoints in that *order*."""
+    seconds: dict[str, list[float]] = {"make": [], "end": []}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.bind((0, 0))
         _send(netlink, _message(_NEWLINK, _CREATE | _EXCL, 500, _attribute(_NAME, b"fb\0") + _info(b"bridge"), up=True))
-        makes, deletes = [], []
-        for number in range(rounds):
+        for stage, number in ordered(order, rounds):
             make, mark, delete = _endpoint(number)
+            messages = {"make": (make, mark), "end": (delete,)}[stage]
             began = time.perf_counter()
-            _send(netlink, make, mark)
-            made = time.perf_counter()
-            _send(netlink, delete)
-            makes.append(made - began)
-            deletes.append(time.perf_counter() - made)
-    print(json.dumps({"make": makes, "delete": deletes}))
+            _send(netlink, *messages)
+            seconds[stage].append(time.perf_counter() - began)
+    print(json.dumps(seconds))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

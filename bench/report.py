@@ -8,6 +8,16 @@ def ms(seconds: list[float]) -> float:
     return statistics.median(seconds) * 1000
 
 
+def mean_ms(seconds: list[float]) -> float:
+    """The mean in milliseconds."""
+    return statistics.fmean(seconds) * 1000
+
+
+def p99_ms(seconds: list[float]) -> float:
+    """What one in a hundred exceeds, in milliseconds."""
+    return statistics.quantiles(seconds, n=100, method="inclusive")[98] * 1000
+
+
 def head(title: str, unit: str = "ms (p50)") -> None:
     """Begin a table."""
     print(f"\n{title:66} {unit:>10} {'ratio':>8}")

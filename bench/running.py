@@ -1,11 +1,12 @@
 """Services and programs in pretend hosts, for a measurement: begun, asked, and ended whatever happens."""
 
 import json
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.docker.daemon import Daemon
 from tests.engines import Dockerd, Host
@@ -24,11 +25,22 @@ def running(service: Daemon | Dockerd) -> Iterator[None]:
         service.stop()
 
 
-def measured(host: Host, script: str, *arguments: str) -> dict[str, list[float]]:
-    """Run one of our scripts in *host* and return what it found."""
-    figures: dict[str, list[float]] = json.loads(
-        host.run([sys.executable, HERE / script, *arguments], timeout=600).stdout
-    )
+@contextmanager
+def beside(host: Host, script: str, *arguments: str, under: Sequence[str] = ()) -> Iterator[IO[str]]:
+    """While inside, one of our scripts runs in *host*; what it prints. *under* is a command that runs it."""
+    process = host.popen([*under, sys.executable, HERE / script, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measured(host: Host, script: str, *arguments: str, feed: str | None = None) -> dict[str, list[float]]:
+    """Run one of our scripts in *host*, with *feed* as its input, and return what it found."""
+    done = host.run([sys.executable, HERE / script, *arguments], feed=feed, timeout=600)
+    figures: dict[str, list[float]] = json.loads(done.stdout)
     return figures
 
 
