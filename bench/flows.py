@@ -22,8 +22,22 @@ def serve() -> None:
             connection.close()
 
 
+def await_server(address: str, port: int) -> None:
+    """Return when it accepts; the last refusal if it does not within some seconds."""
+    for patience in range(100, -1, -1):
+        try:
+            socket.create_connection((address, port), timeout=10).close()
+        except ConnectionRefusedError:
+            if not patience:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
 def connect(address: str, first: int, count: int, seconds: float) -> None:
     """Measure."""
+    await_server(address, first)
     choose = random.Random(1)
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
