@@ -78,3 +78,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if needing and (reason := LEVELS[level]()):
             for item in needing:
                 item.add_marker(pytest.mark.skip(reason=f"level {level}: {reason}"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Give a skip of an async test its reason again: pytest-trio 0.8 raises an empty one for that in its nursery."""
+    skipped = call.excinfo.value if call.excinfo else None
+    if isinstance(skipped, pytest.skip.Exception) and not skipped.msg:
+        group = skipped.__context__
+        while isinstance(group, BaseExceptionGroup):
+            group = group.exceptions[0]
+        skipped.msg = getattr(group, "msg", None)
