@@ -32,12 +32,15 @@ class Host:
     runs: bool = True
     wrong: dict[str, Exception] = Factory(dict)  # by link
     hangs: bool = False
+    nonsense: list[Exception] = Factory(list)  # what the library makes of what the bus says, once each
     asked: int = 0
     told: list[Observation] = Factory(list)
     signals: trio.MemorySendChannel[Any] | None = None
 
     async def talk(self, serve: Callable[[Firewalld], Awaitable[None]], told: trio.MemorySendChannel[Any]) -> None:
         """A ``Talk``."""
+        if self.nonsense:
+            raise ExceptionGroup("of a nursery", [self.nonsense.pop()])
         if self.bus:
             self.signals = told
             await serve(_InMemory(self))
@@ -212,6 +215,15 @@ async def test_a_firewalld_that_goes_while_it_is_asked_is_no_failure(autojump_cl
             await trio.testing.wait_all_tasks_blocked()
             assert host.zones == {ZONE: {ONE}}
     assert lines == []
+
+
+async def test_nonsense_on_the_bus_ends_the_talk_and_nothing_else() -> None:
+    """It is told as what is wrong, and at the next look there is another try."""
+    host = Host(bridges={"lwb000000000001"}, nonsense=[ValueError("not enough bytes")])
+    async with running(host) as zones:
+        assert "not enough bytes" in zones.standing.error
+        await settled(zones)
+        assert (zones.standing.error, host.zones) == ("", {ZONE: {"lwb000000000001"}})
 
 
 def test_a_bus_is_this_hosts_only_if_it_was_made_in_its_network(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
 """Events of changes by others: which are told, by which keys, and what happens when there are too many."""
 
+import errno
 import math
 import socket
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 import trio
 
+from linkwright.kernel.decode import LinkRow
 from linkwright.kernel.echoes import Echoes
 from linkwright.kernel.monitor import Monitor
 from linkwright.kernel.netns import run_inside
@@ -141,7 +142,8 @@ async def test_what_was_made_and_is_changed_by_a_stranger_is_news_again(host: Re
         await host.kernel.apply([Step(Action.CREATE, address)])
 
 
-async def test_too_many_events_at_once_are_told_as_an_overrun(namespace: Namespace) -> None:
+@pytest.mark.parametrize("refusals", [0, 1], ids=["read again", "the kernel has no memory for that"])
+async def test_too_many_events_at_once_are_told_as_an_overrun(namespace: Namespace, refusals: int) -> None:
     """What is lost is not known: everything has to be looked at. Afterwards all is told again, by the right names."""
     sending, events = trio.open_memory_channel[KernelEvent](math.inf)
     netlink = await run_inside(namespace.path, Rtnetlink)
@@ -152,10 +154,17 @@ async def test_too_many_events_at_once_are_told_as_an_overrun(namespace: Namespa
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         return opened
 
+    refused = [OSError(errno.ENOMEM, "")] * refusals
+
+    async def links() -> dict[int, LinkRow]:
+        if monitor.overruns and refused:
+            raise refused.pop()
+        return await trio.to_thread.run_sync(reader.links)
+
     monitor = Monitor(
         sending,
         opened=small,
-        links=partial(trio.to_thread.run_sync, reader.links),
+        links=links,
         instance="default",
         own_ports=(),
         echoes=Echoes(),
@@ -173,6 +182,7 @@ async def test_too_many_events_at_once_are_told_as_an_overrun(namespace: Namespa
             while ("link", "b49") not in (await events.receive()).keys:
                 pass
         assert monitor.overruns == 1
+        assert not refused
         nursery.cancel_scope.cancel()
     netlink.close()
 

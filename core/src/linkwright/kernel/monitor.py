@@ -11,6 +11,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import trio
@@ -80,7 +81,8 @@ class Monitor:
                 await self._tell(taken)
                 if overrun:
                     self.overruns += 1
-                    await self._learn()
+                    with suppress(OSError):  # then names are old ones, until the look at everything that this leads to
+                        await self._learn()
                     await self._events.send(KernelEvent("overrun"))
 
     def lowest_mtus(self) -> dict[str, int]:

@@ -115,9 +115,13 @@ class Zones:
     async def run(self) -> None:
         """Keep them there, for ever; without firewalld, or without a bus, do nothing but look whether there is one."""
         while True:
-            with self._told.clone() as told:
-                await self._talk(self._serve, told)
-            self.standing = Standing()
+            try:
+                with self._told.clone() as told:
+                    await self._talk(self._serve, told)
+                self.standing = Standing()
+            except Exception as error:  # noqa: BLE001 - what the library makes of nonsense on the bus ends no daemon
+                _log.exception("the talk with firewalld broke off")
+                self.standing = Standing(runs=True, error=f"the talk with firewalld broke off: {error!r}")
             await self._telling.receive()
 
     async def _serve(self, firewalld: Firewalld) -> None:
