@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkwright.cli.blocks import Table
 from linkwright.cli.demo import engine, ping, served, stage
 from linkwright.cli.demo.docker import Wanted
 from linkwright.cli.demo.scenes import SCENES, cast
 from linkwright.cli.demo.telling import Telling
-from linkwright.cli.showing import Table
 from linkwright.errors import Refused
 
 EVERYTHING = frozenset({"bridge", "ipvlan", "macvlan", "veth", "vxlan"})

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from linkwright.cli import colours
-from linkwright.cli.showing import Block, Facts, Lines, Table, Title, cell, one_line, plain, write
+from linkwright.cli.blocks import Block, Facts, Lines, Table, Title, cell
+from linkwright.cli.showing import one_line, plain, write
 
 PAGE: list[Block] = [
     Facts([("name", "web"), ("ports asked for", ["80/tcp", "53/udp"])]),

@@ -12,7 +12,7 @@ from jeepney import HeaderFields, Message, Parser, new_error, new_method_return,
 from jeepney.wrappers import DBusAddress
 
 from linkwright.daemon.firewalld import bus
-from linkwright.daemon.firewalld.zones import Declined, Firewalld, Gone
+from linkwright.daemon.firewalld.asked import Declined, Firewalld, Gone
 from linkwright.errors import Unavailable
 
 FIREWALLD = "org.fedoraproject.FirewallD1"

@@ -11,8 +11,9 @@ import structlog
 import trio
 from attrs import Factory, define
 
+from linkwright.daemon.firewalld.asked import Declined, Firewalld, Gone
 from linkwright.daemon.firewalld.membership import ZONE, Standing
-from linkwright.daemon.firewalld.zones import Declined, Firewalld, Gone, Zones, is_here
+from linkwright.daemon.firewalld.zones import Zones, is_here
 from linkwright.engine.observation import Drift, Observation
 from linkwright.errors import Unavailable
 from linkwright.sdk.names import link_name

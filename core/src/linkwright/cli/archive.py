@@ -13,8 +13,9 @@ import click
 import trio
 
 from linkwright import __version__
+from linkwright.cli.blocks import Lines
 from linkwright.cli.reaching import Daemon, at_daemon
-from linkwright.cli.showing import Lines, as_json, show
+from linkwright.cli.showing import as_json, show
 from linkwright.errors import NotFound, Refused, Unavailable
 
 

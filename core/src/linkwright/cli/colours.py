@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from linkwright.cli.showing import Block, Facts, Lines, Table, Title, cell
+from linkwright.cli.blocks import LONGEST, Block, Facts, Lines, Table, Title, cell
 from linkwright.daemon.printable import printable
 
 #: Words whose meaning has a colour, wherever they stand alone in a cell.
@@ -59,7 +59,7 @@ def _table(console: Console, block: Table) -> None:
 
 def _lines(console: Console, block: Lines) -> None:
     for line in block.lines:
-        text = Text(printable(line, longest=4096), style="dim" if line.startswith("#") else "")
+        text = Text(printable(line, longest=LONGEST), style="dim" if line.startswith("#") else "")
         console.print(text, soft_wrap=True)  # a command is copied whole
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import click
 import trio
 
+from linkwright.cli.blocks import Table
 from linkwright.cli.reaching import Daemon, NoDaemon, at_daemon
-from linkwright.cli.showing import Table, as_json, show
+from linkwright.cli.showing import as_json, show
 
 
 @click.command()

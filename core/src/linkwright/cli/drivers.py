@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from linkwright.cli.blocks import Block, Table, Title
 from linkwright.cli.reaching import Daemon, NoDaemon, at_daemon
-from linkwright.cli.showing import Block, Table, Title, as_json, show
+from linkwright.cli.showing import as_json, show
 
 
 @click.command()

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from linkwright.cli.blocks import Block, Facts, Lines, Table, Title
 from linkwright.cli.reaching import Daemon, at_daemon
-from linkwright.cli.showing import Block, Facts, Lines, Table, Title, as_json, short, show
+from linkwright.cli.showing import as_json, short, show
 
 
 @click.group()

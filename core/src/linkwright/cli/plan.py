@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from linkwright.cli.blocks import Block, Lines
 from linkwright.cli.reaching import Daemon, at_daemon
-from linkwright.cli.showing import Block, Lines, as_json, short, show
+from linkwright.cli.showing import as_json, short, show
 from linkwright.model import Address, Prefix
 
 F = TypeVar("F", bound=Callable[..., Any])

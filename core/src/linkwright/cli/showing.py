@@ -1,7 +1,4 @@
-"""How answers look: a page of facts, tables and lines; coloured on a terminal, plain aligned text elsewhere, or JSON.
-
-Rule: text that came from outside (names of containers, options) is made printable here, once, for every page.
-"""
+"""How answers look: a page of ``blocks``, coloured on a terminal (``colours``), plain text elsewhere, or JSON."""
 
 import json
 import sys
@@ -9,50 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TextIO, TypeVar
 
 import click
-from attrs import frozen
 
+from linkwright.cli.blocks import LONGEST, Block, Facts, Lines, Table, Title, cell
 from linkwright.daemon.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Characters of one cell or line: a command of a plan may be long, and must not be cut.
-_LONGEST: Final = 4096
-
 #: Digits of an id in a list, as Docker shows them.
 SHORT: Final = 12
-
-
-@frozen
-class Facts:
-    """Pairs of a name and a value, one a line."""
-
-    pairs: Sequence[tuple[str, object]]
-
-
-@frozen
-class Table:
-    """Rows under headings; *nothing* is said where there are none."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    nothing: str = "none"
-
-
-@frozen
-class Lines:
-    """Text as it is, such as commands."""
-
-    lines: Sequence[str]
-
-
-@frozen
-class Title:
-    """What comes next."""
-
-    text: str
-
-
-Block = Facts | Table | Lines | Title
 
 
 def as_json(command: F) -> F:
@@ -88,17 +49,6 @@ def plain(page: Sequence[Block]) -> list[str]:
     return lines
 
 
-def cell(value: object) -> str:
-    """Return *value* as one cell: "-" for nothing, "yes" and "no", lists in a row."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(cell(one) for one in value) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{cell(key)}={cell(one)}" for key, one in value.items()) or "-"
-    return printable("" if value is None else str(value), longest=_LONGEST) or "-"
-
-
 def short(id: str) -> str:  # noqa: A002 - the domain's word
     """Return as much of an id as is shown in a list."""
     return id[:SHORT]
@@ -125,6 +75,6 @@ def _table(block: Table) -> list[str]:
 _PLAIN: Final[dict[type, Callable[[Any], list[str]]]] = {
     Facts: _facts,
     Table: _table,
-    Lines: lambda block: [printable(line, longest=_LONGEST) for line in block.lines],
+    Lines: lambda block: [printable(line, longest=LONGEST) for line in block.lines],
     Title: lambda block: [f"{printable(block.text)}:"],
 }

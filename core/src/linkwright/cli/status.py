@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import click
 
+from linkwright.cli.blocks import Block, Facts, Lines, Table, Title
 from linkwright.cli.reaching import Daemon, at_daemon
-from linkwright.cli.showing import Block, Facts, Lines, Table, Title, as_json, one_line, short, show
+from linkwright.cli.showing import as_json, one_line, short, show
 
 
 @click.command()

@@ -5,10 +5,10 @@ from typing import Final
 
 import trio
 
+from linkwright.cli.blocks import Table
 from linkwright.cli.demo import host
 from linkwright.cli.demo.play import Play
 from linkwright.cli.demo.served import total
-from linkwright.cli.showing import Table
 from linkwright.kernel.nftables.firewall import Firewall
 from linkwright.kernel.ruleset import ruleset
 

@@ -10,13 +10,13 @@ from ipaddress import IPv4Address
 
 from attrs import define, field, frozen
 
+from linkwright.cli.blocks import Table
 from linkwright.cli.demo import host
 from linkwright.cli.demo.docker import Container, Docker
 from linkwright.cli.demo.ping import ping
 from linkwright.cli.demo.scenes import Scene
 from linkwright.cli.demo.served import Samples, Served
 from linkwright.cli.demo.telling import Telling
-from linkwright.cli.showing import Table
 from linkwright.kernel.decode import LinkRow
 
 

@@ -9,7 +9,8 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from linkwright.cli.showing import Table, plain
+from linkwright.cli.blocks import Table
+from linkwright.cli.showing import plain
 from linkwright.daemon.printable import printable
 
 #: Characters of a line that is told, and of one that a command printed: a mark on a link has two ids of 64 digits.

@@ -13,7 +13,7 @@ from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.io.common import RouterClosed
 from jeepney.io.trio import DBusConnection
 
-from linkwright.daemon.firewalld.zones import Declined, Firewalld, Gone
+from linkwright.daemon.firewalld.asked import Declined, Firewalld, Gone
 from linkwright.errors import Unavailable
 
 #: Seconds for one answer; no call of Docker's waits for it. While firewalld starts or reloads it answers nobody, which

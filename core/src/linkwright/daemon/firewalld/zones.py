@@ -5,18 +5,19 @@ its answer without it, and a container that starts right after its network was m
 than the bridge's membership, which was begun before the bridge was made.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from socket import if_nametoindex
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 import trio
 
+from linkwright.daemon.firewalld.asked import Declined, Firewalld, Gone, Talk
 from linkwright.daemon.firewalld.membership import ZONE, Standing, changes, is_ours
 from linkwright.engine.observation import Drift, Observer
-from linkwright.errors import LinkwrightError, Unavailable
+from linkwright.errors import LinkwrightError
 
 #: Where the system bus is (D-Bus specification, "Well-known Message Bus Instances").
 BUS: Final = Path("/run/dbus/system_bus_socket")
@@ -25,35 +26,6 @@ BUS: Final = Path("/run/dbus/system_bus_socket")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Gone(Unavailable):
-    """firewalld went while it was asked."""
-
-
-class Declined(Unavailable):
-    """firewalld, or the bus, refused what it was asked; what comes next it may do."""
-
-
-class Firewalld(Protocol):
-    """What firewalld is asked and told (``bus``). Declined, Gone, or Unavailable if it does not answer."""
-
-    async def runs(self) -> bool:
-        """Whether it is there."""
-
-    async def zones(self) -> Mapping[str, Iterable[str]]:
-        """The interfaces of each zone that has any, at run time."""
-
-    async def add(self, zone: str, link: str) -> None:
-        """Put *link* into *zone* until the next reload; fine if it is there."""
-
-    async def remove(self, zone: str, link: str) -> None:
-        """Take it out; fine if it is in none."""
-
-
-#: Calls the function with a firewalld for as long as there is a bus, and returns when there is none. What may have
-#: changed something for us is told to the channel.
-Talk = Callable[[Callable[[Firewalld], Awaitable[None]], trio.MemorySendChannel[Any]], Awaitable[None]]
 
 
 async def talk(serve: Callable[[Firewalld], Awaitable[None]], told: trio.MemorySendChannel[Any]) -> None:
