@@ -3,7 +3,7 @@
 Runs in the request thread, except ``boot_id``, which is one small file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from linkwright.kernel import decode
@@ -27,37 +27,38 @@ def routes(netlink: Rtnetlink) -> tuple[Prefix, ...]:
 
 
 def facts(netlink: Rtnetlink, reader: Reader, names: Iterable[str], features: frozenset[str]) -> HostFacts:
-    """Return the uplink with its addresses, the links of *names* that are there, and *features*."""
-    links = reader.links()
-    by_name = {row.name: row for row in links.values()}
-    uplink = _uplink(netlink, links)
+    """Return the uplink with its addresses, the links of *names* that are there, and *features*.
+
+    Links are asked for one by one: a host has as many as it has networks and containers, and each network asks.
+    """
+    uplink = _uplink(netlink, reader)
+    found = (reader.link(name) for name in dict.fromkeys(names))
     return HostFacts(
-        uplink=None if uplink is None else _fact(uplink, reader, links),
+        uplink=None if uplink is None else _fact(uplink, reader),
         addresses=() if uplink is None else _addresses(reader, uplink),
-        links=tuple(_fact(by_name[name], reader, links) for name in dict.fromkeys(names) if name in by_name),
+        links=tuple(_fact(row, reader) for row in found if row is not None),
         features=features,
     )
 
 
-def _routes(netlink: Rtnetlink) -> list[RouteRow]:
-    found = []
+def _routes(netlink: Rtnetlink, *, longest: int = 128) -> Iterator[RouteRow]:
+    """Yield the unicast routes whose prefix is no longer than *longest*; the others cost next to nothing."""
     for family in (rt.AF_INET, rt.AF_INET6):
         for message in netlink.dump(rt.RTM_GETROUTE, rt.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
-            row = decode.route(message)
-            if row is not None:
-                found.append(row)
-    return found
+            if rt.RTMSG.unpack_from(message.data, message.start)[1] <= longest:
+                row = decode.route(message)
+                if row is not None:
+                    yield row
 
 
-def _uplink(netlink: Rtnetlink, links: Mapping[int, LinkRow]) -> LinkRow | None:
+def _uplink(netlink: Rtnetlink, reader: Reader) -> LinkRow | None:
     """The link of the default route: IPv4 before IPv6, the main table before others, then the lowest metric."""
-    defaults = [row for row in _routes(netlink) if row.destination.prefixlen == 0 and row.output in links]
-    best = min(
-        defaults,
+    defaults = sorted(
+        _routes(netlink, longest=0),
         key=lambda row: (row.destination.version, row.table != rt.RT_TABLE_MAIN, row.metric),
-        default=None,
     )
-    return None if best is None else links[best.output]
+    links = (reader.link_at(row.output) for row in defaults if row.output)
+    return next((link for link in links if link is not None), None)
 
 
 def _addresses(reader: Reader, link: LinkRow) -> tuple[Interface, ...]:
@@ -66,8 +67,8 @@ def _addresses(reader: Reader, link: LinkRow) -> tuple[Interface, ...]:
     return tuple(sorted((value for value in values if not value.ip.is_link_local), key=lambda value: value.version))
 
 
-def _fact(row: LinkRow, reader: Reader, links: Mapping[int, LinkRow]) -> LinkFact:
-    master = links.get(row.master)
+def _fact(row: LinkRow, reader: Reader) -> LinkFact:
+    master = reader.link_at(row.master) if row.master else None
     return LinkFact(
         row.name,
         kind=row.kind,
