@@ -11,7 +11,8 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -221,3 +222,15 @@ def _listener(path: Path) -> int:
             return 0
         credentials = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         return int(struct.unpack("3i", credentials)[0])
+
+
+@contextmanager
+def without_engine(name: str, *options: str) -> Iterator[Daemon]:
+    """Yield a linkwright in a host of its own that forwards, without any engine; judged for tracebacks."""
+    with Host(name) as host:
+        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+        daemon = Daemon(host, options=options)
+        daemon.start()
+        yield daemon
+        daemon.stop()
+        assert "Traceback" not in daemon.log.read_text()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.containers import PAGE, WEB, Container, create, start
-from tests.docker.daemon import Daemon
+from tests.docker.daemon import Daemon, without_engine
 from tests.docker.leaks import nothing_leaked, snapshot
 from tests.docker.playing import Player
 from tests.docker.until import until
@@ -183,13 +183,8 @@ def test_the_policy_of_the_manual_opens_routed_networks_and_no_more(
 @pytest.fixture
 def alone(docker_level: None) -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without engine, bus or firewalld; judged for tracebacks."""
-    with Host("zoned") as host:
-        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host)
-        daemon.start()
+    with without_engine("zoned") as daemon:
         yield daemon
-        daemon.stop()
-        assert "Traceback" not in daemon.log.read_text()
 
 
 def said(daemon: Daemon) -> list[str]:

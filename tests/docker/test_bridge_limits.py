@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from tests.docker.containers import Container, create, start
-from tests.docker.daemon import Daemon, series
+from tests.docker.daemon import Daemon, series, without_engine
 from tests.docker.playing import Endpoint, Network, Player, Refusal
 from tests.engines import Dockerd, Host, Outside
 
@@ -102,13 +102,8 @@ class Wide(Player):
 @pytest.fixture
 def served() -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without any engine; judged for tracebacks."""
-    with Host("full") as host:
-        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host, options=["--period=3600"])
-        daemon.start()
+    with without_engine("full", "--period=3600") as daemon:
         yield daemon
-        daemon.stop()
-        assert "Traceback" not in daemon.log.read_text()
 
 
 @pytest.mark.netns

@@ -13,7 +13,7 @@ import pytest
 
 from tests.docker.churn import Calls, Worker
 from tests.docker.containers import create, start
-from tests.docker.daemon import PROGRAM, Daemon
+from tests.docker.daemon import PROGRAM, Daemon, without_engine
 from tests.docker.leaks import nothing_leaked, snapshot
 from tests.docker.leases import allocated, known, live, records
 from tests.docker.playing import sandbox
@@ -26,13 +26,8 @@ SEED = 20
 @pytest.fixture
 def served() -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without any engine; judged for tracebacks."""
-    with Host("crash") as host:
-        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host)
-        daemon.start()
+    with without_engine("crash") as daemon:
         yield daemon
-        daemon.stop()
-        assert "Traceback" not in daemon.log.read_text()
 
 
 def links(host: Host) -> set[str]:

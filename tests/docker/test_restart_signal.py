@@ -10,7 +10,7 @@ import pytest
 
 from tests.docker.activation import Activated
 from tests.docker.containers import create, start
-from tests.docker.daemon import Daemon, series
+from tests.docker.daemon import Daemon, series, without_engine
 from tests.docker.disks import blocked
 from tests.docker.leases import allocated, live, records
 from tests.docker.playing import Player
@@ -23,13 +23,8 @@ CALLS = 20
 @pytest.fixture
 def served() -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without any engine."""
-    with Host("signal") as host:
-        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host)
-        daemon.start()
+    with without_engine("signal") as daemon:
         yield daemon
-        daemon.stop()
-        assert "Traceback" not in daemon.log.read_text()
 
 
 def request_pool(daemon: Daemon, number: int) -> tuple[str, str]:

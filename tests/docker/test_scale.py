@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.docker.containers import create, start
-from tests.docker.daemon import Daemon, Samples
+from tests.docker.daemon import Daemon, Samples, without_engine
 from tests.docker.leaks import nothing_leaked, snapshot
 from tests.docker.playing import Network, Player, sandbox
 from tests.docker.until import until
@@ -27,13 +27,8 @@ WORK = (
 @pytest.fixture
 def served() -> Iterator[Daemon]:
     """A linkwright in a host that forwards, without any engine; judged for tracebacks."""
-    with Host("scale") as host:
-        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
-        daemon = Daemon(host, options=["--period=3600"])
-        daemon.start()
+    with without_engine("scale", "--period=3600") as daemon:
         yield daemon
-        daemon.stop()
-        assert "Traceback" not in daemon.log.read_text()
 
 
 def done(before: Samples, after: Samples) -> Mapping[str, float]:
