@@ -4,7 +4,7 @@
 with each other. The scenes, each a module with ``measure``:
 
 =============  ====================================================================================================
-``endpoints``  what making and ending an endpoint costs, over the socket and through Docker
+``endpoints``  what endpoints cost, over the socket and through Docker, and one more network beside many
 ``ports``      what one more published port costs beside many, and a connection through one of them
 ``recovery``   how fast rules, the daemon and Docker's networks are back, and whether a slow client slows others
 =============  ====================================================================================================

@@ -1,5 +1,7 @@
 """What an endpoint costs: over the plugin socket against the kernel's floor, through Docker against its bridge.
 
+And what one more network costs beside many.
+
 Over the socket in two orders. Where lives follow each other, who makes an endpoint waits for the kernel's lock, which
 is held by the deletion of the one before; where all are made before the first is ended, nobody does.
 """
@@ -17,6 +19,7 @@ from bench.running import SOCKET, measured, posted, running
 ROUNDS = 200
 ORDERS = {"singly": "one life after the other", "together": f"{ROUNDS} made, then ended"}
 CONNECTS = 31
+NETWORKS = 500
 
 
 def measure() -> None:
@@ -24,8 +27,20 @@ def measure() -> None:
     head("endpoints")
     for order, what in ORDERS.items():
         _lives(order, what)
+    _networks()
     for engine in ENGINES:
         _connects(engine)
+
+
+def _networks() -> None:
+    """Over the socket, each with a subnet of its own."""
+    with Host("bench") as host:
+        host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+        with running(Daemon(host)):
+            found = measured(host, "networks.py", SOCKET, str(NETWORKS))
+    first, last = ms(found["first"]), ms(found["last"])
+    line(f"linkwright: CreateNetwork, the first tenth of {NETWORKS}", first)
+    line(f"linkwright: CreateNetwork, the last tenth of {NETWORKS}", last, last / first)
 
 
 def _lives(order: str, what: str) -> None:
