@@ -5,6 +5,7 @@ Docker would repeat the request that crossed it, with an empty body (moby pkg/pl
 begun is another matter: it gets ``PATIENCE`` to arrive, and so does its answer.
 """
 
+import enum
 import math
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,6 +27,8 @@ PATIENCE: Final = 10.0
 #: connection, and the client may never see why.
 LINGER: Final = 1.0
 LINGER_BYTES: Final = 16 * 1024 * 1024
+
+_TOO_SLOW: Final = 408  # RFC 9110, 15.5.9
 
 #: Bytes of a request's head; nginx and Apache take 8 KiB, node 16.
 HEAD_LIMIT: Final = 16 * 1024
@@ -90,9 +93,9 @@ class Connections:
             self._open -= 1
 
     @contextmanager
-    def idle(self) -> Iterator[None]:
-        """Wait for a request; interrupted by ``close``."""
-        with trio.CancelScope() as scope:
+    def idle(self, seconds: float) -> Iterator[None]:
+        """Wait for a request for at most *seconds*; interrupted by ``close``."""
+        with trio.move_on_after(seconds) as scope:
             self._idle.add(scope)
             if self.closing:
                 scope.cancel()
@@ -136,6 +139,10 @@ async def serve(
         await trio.aclose_forcefully(stream)
 
 
+class _Part(enum.Enum):
+    MISSING = enum.auto()
+
+
 class _Conversation:
     def __init__(
         self, stream: trio.abc.Stream, handler: Handler, refusal: Refusal, connections: Connections, idle: float
@@ -146,18 +153,16 @@ class _Conversation:
         self._refusal = refusal
         self._connections = connections
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
-        self._method = b""
+        self._head: h11.Request | None = None  # of the request that is being read or answered
+        self._body = bytearray()
 
     async def run(self) -> None:
         while await self._first_bytes():
-            with trio.move_on_after(PATIENCE) as patience:
-                request = await self._request()
-            if patience.cancelled_caught:
-                await self._answer(self._refusal(408, f"the request did not arrive whole within {PATIENCE:g} s"))
-                return
+            request = await self._request()
             if isinstance(request, HttpResponse):
                 await self._answer(request)
-                await self._linger()
+                if request.status != _TOO_SLOW:  # who dawdled has had his time
+                    await self._linger()
                 return
             if request is None:
                 return
@@ -166,6 +171,8 @@ class _Conversation:
             if not sent or self._connection.our_state is not h11.DONE or self._connections.closing:
                 return
             self._connection.start_next_cycle()
+            self._head = None
+            self._body.clear()
 
     async def turn_away(self) -> None:
         """Refuse the connection, whatever it is about."""
@@ -183,7 +190,7 @@ class _Conversation:
         if self._connection.trailing_data[0]:
             return True
         data = b""
-        with self._connections.idle(), trio.move_on_after(self._idle):
+        with self._connections.idle(self._idle):
             data = bytes(await self._stream.receive_some())
         if data:
             self._connection.receive_data(data)
@@ -191,28 +198,38 @@ class _Conversation:
 
     async def _request(self) -> HttpRequest | HttpResponse | None:
         """Read one request; a response if it must be refused, None if the client gave up."""
-        head: h11.Request | None = None
-        body = bytearray()
+        request = self._taken()
+        if request is not _Part.MISSING:  # it has come whole, as small ones do: nothing to wait for
+            return request
+        with trio.move_on_after(PATIENCE):
+            while request is _Part.MISSING:
+                if self._connection.they_are_waiting_for_100_continue:
+                    await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+                self._connection.receive_data(bytes(await self._stream.receive_some()))
+                request = self._taken()
+            return request
+        return self._refusal(_TOO_SLOW, f"the request did not arrive whole within {PATIENCE:g} s")
+
+    def _taken(self) -> HttpRequest | HttpResponse | _Part | None:
+        """Take what has arrived of a request: as ``_request``, and MISSING while it is not whole."""
         while True:
             try:
                 event = self._connection.next_event()
             except h11.RemoteProtocolError as error:
                 return self._refusal(error.error_status_hint, f"not a request that can be read: {error}")
             if event is h11.NEED_DATA:
-                if self._connection.they_are_waiting_for_100_continue:
-                    await self._send(h11.InformationalResponse(status_code=100, headers=[]))
-                self._connection.receive_data(bytes(await self._stream.receive_some()))
-            elif isinstance(event, h11.Request):
-                head = event
-                self._method = event.method
+                return _Part.MISSING
+            if isinstance(event, h11.Request):
+                self._head = event
                 if _announced(event) > BODY_LIMIT:
                     return self._refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
             elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > BODY_LIMIT:
+                self._body += event.data
+                if len(self._body) > BODY_LIMIT:
                     return self._refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
-            elif isinstance(event, h11.EndOfMessage) and head is not None:
-                return HttpRequest(head.method.decode(), _path(head.target.decode("ascii", "replace")), bytes(body))
+            elif isinstance(event, h11.EndOfMessage) and self._head is not None:
+                target = self._head.target.decode("ascii", "replace")
+                return HttpRequest(self._head.method.decode(), _path(target), bytes(self._body))
             else:
                 return None
 
@@ -225,7 +242,8 @@ class _Conversation:
         head = h11.Response(
             status_code=response.status, headers=[*headers, ("Connection", "close")] if close else headers
         )
-        body = [] if self._method == b"HEAD" else [h11.Data(data=response.body)]  # RFC 9110, 9.3.2
+        bare = self._head is not None and self._head.method == b"HEAD"
+        body = [] if bare else [h11.Data(data=response.body)]  # RFC 9110, 9.3.2
         parts = [self._connection.send(part) for part in (head, *body, h11.EndOfMessage())]
         with trio.move_on_after(PATIENCE) as patience:
             await self._stream.send_all(b"".join(part for part in parts if part))

@@ -55,12 +55,16 @@ class Plugin:
         except wire.Undecodable as error:
             _log.info("not a call", socket=self.name, target=request.target[:200], status=error.status)
             return refusal(error.status, str(error))
-        method = request.target[1:]
-        with (
-            structlog.contextvars.bound_contextvars(request=next(_serial), plugin=self.name, call=method),
-            self.timing(self.name, method) as timed,
-        ):
-            return await self._answer(route, request, peer, timed)
+        about = {"request": next(_serial), "plugin": self.name, "call": route.path[1:]}
+        with self.timing(self.name, route.path[1:]) as timed:
+            try:
+                call = wire.decode(route.path, request.body)
+            except wire.Undecodable as error:
+                timed.outcome = "undecodable"
+                _log.warning("cannot be decoded", **about, error=str(error))
+                return refusal(error.status, str(error))
+            with structlog.contextvars.bound_contextvars(**about, **identity(call)):  # the next request is another's
+                return await self._answer(route, call, peer, timed)
 
     def _route(self, request: HttpRequest) -> wire.Route:
         route = wire.find(request.target, method=request.method)
@@ -68,17 +72,7 @@ class Plugin:
             raise wire.Undecodable(404, f"this socket serves {self.listener.implements[0].value} only")
         return route
 
-    async def _answer(self, route: wire.Route, request: HttpRequest, peer: Peer, timed: Timed) -> HttpResponse:
-        try:
-            call = wire.decode(request.target, request.body)
-        except wire.Undecodable as error:
-            timed.outcome = "undecodable"
-            _log.warning("cannot be decoded", error=str(error))
-            return refusal(error.status, str(error))
-        with structlog.contextvars.bound_contextvars(**identity(call)):  # the connection's next request is another's
-            return await self._reply(route, call, peer, timed)
-
-    async def _reply(self, route: wire.Route, call: wire.Request, peer: Peer, timed: Timed) -> HttpResponse:
+    async def _answer(self, route: wire.Route, call: wire.Request, peer: Peer, timed: Timed) -> HttpResponse:
         began = time.perf_counter()
         try:
             self._admit(route)

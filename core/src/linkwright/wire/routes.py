@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from linkwright.wire.fields import Fields, Undecodable, shown
 from linkwright.wire.readers import READERS
@@ -92,10 +92,11 @@ class Route:
     request: type[Request]
     reply: type[Reply]
     effort: Effort
+    api: Api = field(init=False)
+    """The interface it belongs to. A socket that does not implement it has no such path (404)."""
 
-    @property
-    def api(self) -> Api:
-        """The interface it belongs to. A socket that does not implement it has no such path (404)."""
+    @api.default
+    def _(self) -> Api:
         return Api(self.path[1:].partition(".")[0])
 
     @property
