@@ -9,7 +9,7 @@ from attrs import define, field
 
 from linkwright.ipam import LOCAL, DefaultPool, Ledger, Transition, docker_defaults
 from linkwright.model.address import Address, Interface, Lease, LeaseKind, Pool, Prefix
-from linkwright.model.change import Put, key_of
+from linkwright.model.change import Drop, Put, key_of
 
 
 @define
@@ -21,6 +21,7 @@ class Clerk:
     now: float = 1_700_000_000.0
     tick: float = 1.0  # seconds per request
     stored: dict[tuple[type, str], Pool | Lease] = field(factory=dict)
+    flushed: dict[tuple[type, str], Pool | Lease] = field(factory=dict)  # what is left when the power fails
     last: Transition[Any] = field(factory=lambda: Transition(None))
 
     @ledger.default
@@ -36,6 +37,8 @@ class Clerk:
                 self.stored[type(record), key_of(record)] = record
             else:
                 self.stored.pop((type(record), key_of(record)), None)
+        if any(isinstance(change, Drop) or change.flushed for change in transition.changes):
+            self.flushed = dict(self.stored)  # a flush takes all along that was written before
         self.last = transition
         self.now += self.tick
         return transition.answer
@@ -44,6 +47,11 @@ class Clerk:
         """Lose the ledger, and load a new one from what was stored."""
         self.ledger = Ledger(self.defaults)
         assert self.ledger.load(self.stored.values()) == ()
+
+    def lose_power(self) -> None:
+        """Lose what was not flushed as well."""
+        self.stored = dict(self.flushed)
+        self.restart()
 
     def boot(self, engine: str = "", listener: str = "") -> None:
         """A dockerd activates us."""

@@ -3,9 +3,10 @@
 from ipaddress import ip_address, ip_network
 
 import pytest
+from attrs import evolve
 
 from linkwright.errors import Conflict
-from linkwright.ipam.epochs import Epoch, Epochs, Sighting, Verdict, judge
+from linkwright.ipam.epochs import Epoch, Epochs, Sighting, Verdict, is_confirmation, judge
 from linkwright.model.address import Lease, LeaseKind, LeaseState, Pool
 
 from .conftest import Clerk
@@ -259,3 +260,43 @@ def test_a_lease_of_another_pool_is_never_confirmed() -> None:
     pool = Pool("p", "s", ip_network("10.0.0.0/24"), asked=2)
     lease = Lease("other", ip_address("10.0.0.1"), epoch=1)
     assert REFUSE is judge(lease, pool, Epoch(2), kind=ENDPOINT, owner="", sighting=MISSED)
+
+
+POOL = Pool("p", "s", ip_network("10.0.0.0/24"), references=2, asked=1, seen=1, engine="first")
+LEASE = Lease("p", ip_address("10.0.0.1"), owner="web", mac="02:00:00:00:00:01", epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (POOL, evolve(POOL, references=1, asked=2, seen=2, engine="second")),
+        (POOL, evolve(POOL, seen=2, engine="second")),
+        (LEASE, evolve(LEASE, epoch=2)),
+    ],
+)
+def test_what_a_replay_says_again_is_a_confirmation(before: Pool | Lease, now: Pool | Lease) -> None:
+    """A later epoch, and what is counted in it: a dockerd that starts after a loss of power says all that anew."""
+    assert is_confirmation(before, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (POOL, POOL),
+        (POOL, evolve(POOL, references=3)),
+        (POOL, evolve(POOL, references=1)),
+        (POOL, evolve(POOL, references=1, asked=2, seen=2, options={"linkwright.sticky": "name"})),
+        (POOL, evolve(POOL, asked=2, seen=2, id="q")),
+        (LEASE, LEASE),
+        (LEASE, evolve(LEASE, epoch=2, owner="db")),
+        (LEASE, evolve(LEASE, epoch=2, mac="")),
+        (LEASE, evolve(LEASE, epoch=2, kind=GATEWAY)),
+        (LEASE, evolve(LEASE, epoch=2, state=LeaseState.QUARANTINED)),
+        (evolve(LEASE, state=LeaseState.QUARANTINED), evolve(LEASE, epoch=2)),
+        (LEASE, evolve(LEASE, epoch=2, since=1.0)),
+        (LEASE, POOL),
+    ],
+)
+def test_whatever_else_changes_is_news(before: Pool | Lease, now: Pool | Lease) -> None:
+    """Then it has to be on the disk before Docker hears of it."""
+    assert not is_confirmation(before, now)

@@ -50,6 +50,13 @@ def snapshot(ledger: Ledger) -> tuple[tuple[Pool | Lease, ...], tuple[PoolStatis
     return ledger.records(), ledger.statistics()
 
 
+def fact(record: Pool | Lease) -> Pool | Lease:
+    """All that a record says, but for when Docker said it last and how many of its networks use a pool."""
+    if isinstance(record, Lease):
+        return attrs.evolve(record, epoch=0)
+    return attrs.evolve(record, references=0, asked=0, seen=0, engine="")
+
+
 class Machine(RuleBasedStateMachine):
     """A ledger and a store, driven by anything that Docker, the reconciler or a crash may do."""
 
@@ -136,6 +143,28 @@ class Machine(RuleBasedStateMachine):
                 if (lease.pool, str(lease.address)) == (pool, address):
                     assert lease.state is LeaseState.REMEMBERED or lease.kind is LeaseKind.HOST
 
+    @rule(which=st.integers(min_value=0), commits=st.booleans())
+    def release_what_is_held(self, which: int, commits: bool) -> None:
+        """ReleaseAddress of one of those that there are."""
+        if leases := self.clerk.leases():
+            lease = leases[which % len(leases)]
+            self.do("release_address", lease.pool, lease.address, commits=commits, now=self.clerk.now)
+
+    @rule(listener=listeners, named=st.booleans())
+    def replay(self, listener: str, named: bool) -> None:
+        """A dockerd starts, and says what it holds; all of it is confirmed."""
+        self.clerk.boot(listener=listener)
+        for pool in self.ledger.pools():
+            if pool.listener != listener:
+                continue
+            subnet, options = str(pool.subnet), dict(pool.options)
+            self.clerk.pool(subnet, str(pool.range or ""), space=LOCAL, options=options, listener=listener)
+            for lease in self.clerk.leases():
+                if lease.pool == pool.id and lease.state is LeaseState.HELD:
+                    owner = lease.owner if named else ""
+                    answer = self.clerk.address(pool.id, str(lease.address), kind=lease.kind, owner=owner)
+                    assert answer == f"{lease.address}/{pool.subnet.prefixlen}"
+
     @rule(pool=ids, live=st.sets(addresses), commits=st.booleans())
     def observe(self, pool: str, live: set[str], commits: bool) -> None:
         """The reconciler looks."""
@@ -171,6 +200,13 @@ class Machine(RuleBasedStateMachine):
         """We start again."""
         self.clerk.restart()
 
+    @rule()
+    def lose_power(self) -> None:
+        """The host ends, and every dockerd with it."""
+        self.clerk.lose_power()
+        for listener in set(LISTENERS):
+            self.clerk.boot(listener=listener)
+
     @invariant()
     def no_address_is_held_twice(self) -> None:
         """One lease of each address in each space, and none of a reserved one or outside of its pool."""
@@ -197,6 +233,14 @@ class Machine(RuleBasedStateMachine):
         other = Ledger()
         assert other.load(reversed(self.clerk.stored.values())) == ()
         assert snapshot(other) == snapshot(self.ledger)
+
+    @invariant()
+    def without_power_only_confirmations_are_lost(self) -> None:
+        """What the disk has for certain is all that Docker will not say again when it starts next."""
+        flushed, stored = (
+            {name: fact(one) for name, one in each.items()} for each in (self.clerk.flushed, self.clerk.stored)
+        )
+        assert flushed == stored
 
     @invariant()
     def what_is_free_is_what_has_no_lease(self) -> None:

@@ -23,7 +23,8 @@ from linkwright.store import SqliteStore
 async def caller(store, number):
     for turn in range(10_000):
         key = number * 10_000 + turn
-        await store.commit([Put(Endpoint(str(key), "n")), Put(Lease("p", ip_address(key), owner=str(key)))])
+        records = Endpoint(str(key), "n"), Lease("p", ip_address(key), owner=str(key))
+        await store.commit([Put(record, flushed=bool(sys.argv[2])) for record in records])
         os.write(1, f"{key}\\n".encode())
 
 async def main():
@@ -36,10 +37,12 @@ trio.run(main)
 """
 
 
+@pytest.mark.parametrize("flushed", ["flushed", ""], ids=["flushed", "written"])
 @pytest.mark.parametrize("acknowledged", [1, 100, 1000])
-async def test_acknowledged_changes_survive_a_kill(tmp_path: Path, acknowledged: int) -> None:
+async def test_acknowledged_changes_survive_a_kill(tmp_path: Path, acknowledged: int, flushed: str) -> None:
     """Killed in full work: each printed key is there, each endpoint has its lease, and there is no damage."""
-    process = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)  # noqa: ASYNC220
+    writer = [sys.executable, "-c", WRITER, tmp_path, flushed]
+    process = subprocess.Popen(writer, stdout=subprocess.PIPE)  # noqa: ASYNC220
     with process:
         assert process.stdout is not None
         seen = [process.stdout.readline() for _ in range(acknowledged)]

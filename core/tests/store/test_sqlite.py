@@ -15,6 +15,7 @@ from linkwright.model.change import Put
 from linkwright.store import SqliteStore
 from linkwright.store.database import Database, speaking
 from linkwright.store.files import Files
+from linkwright.store.rows import Write
 
 
 async def test_files_are_private(tmp_path: Path) -> None:
@@ -38,6 +39,22 @@ def test_a_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
             database.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
         ]
     assert values == ["wal", 2]  # 2 is FULL: the log is flushed at each commit
+
+
+def test_only_what_the_hosts_end_makes_void_is_not_flushed(tmp_path: Path) -> None:
+    """Alone it is just written; beside anything else, and after it, all is flushed. Drops always are."""
+    path = tmp_path / "x.db"
+    path.touch()
+    Database.create(path, version=1)
+    put, drop, note = Write("k", "a", "1"), Write("k", "b", None), Write("k", "c", "1", flushed=False)
+    with closing(Database(path)) as database:
+        database.keep_log()
+        found = []
+        for writes in ([note], [put, note], [note], [note], [drop], [note], []):
+            database.transact(writes)
+            found.append((database.connection.execute("PRAGMA synchronous").fetchone()[0], len(writes)))
+        assert database.rows() == [("k", "a", "1"), ("k", "c", "1")]
+    assert found == [(1, 1), (2, 2), (1, 1), (1, 1), (2, 1), (1, 1), (1, 0)]  # 1 is NORMAL, 2 FULL
 
 
 async def test_group_commit(tmp_path: Path) -> None:

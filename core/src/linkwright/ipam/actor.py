@@ -1,7 +1,8 @@
 """The one task that owns the ledger and makes it durable. The only module of ``ipam`` that knows trio.
 
 Rule 1: whether a request is right is for the ledger; here is only when it happens, and what becomes of it.
-Rule 2: no answer leaves before the facts behind it are durable, refusals included.
+Rule 2: no answer leaves before the facts behind it are durable, refusals included. A confirmation is not a new fact:
+it has to outlive us, and not the host (``epochs.is_confirmation``).
 
 Group commit: whatever has gathered in the inbox is applied in order, stored as one transaction, then answered. When the
 store does not take it, none of it happened and every caller learns so.
@@ -243,7 +244,10 @@ class Actor:
     async def _ask(self, work: Callable[[float], Transition[A]]) -> A:
         ticket = _Ticket(work)
         try:
-            await self._outbox.send(ticket)
+            try:
+                self._outbox.send_nowait(ticket)  # a step of the loop less than send
+            except trio.WouldBlock:
+                await self._outbox.send(ticket)
         except trio.BrokenResourceError:
             raise Stopping("the address ledger is closed, the daemon is going down; the next one will answer") from None
         try:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from linkwright.ipam.block import Block, View
-from linkwright.ipam.epochs import Epochs
+from linkwright.ipam.epochs import Epochs, is_confirmation
 from linkwright.ipam.happenings import Happening
 from linkwright.ipam.spans import Disjoint
 from linkwright.model.address import Lease, Pool, Prefix
@@ -171,5 +171,7 @@ class Draft:
     def _make(self, change: Change) -> None:
         inverse = self._book.apply(change)
         if inverse is not None:
+            if isinstance(change, Put) and isinstance(inverse, Put):
+                change = evolve(change, flushed=not is_confirmation(inverse.record, change.record))
             self._changes.append(change)
             self._inverse.append(inverse)

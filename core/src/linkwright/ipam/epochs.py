@@ -39,9 +39,10 @@ held in an earlier epoch, not replayed  with the same name                      
 
 import enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from linkwright.model.address import Lease, LeaseKind, LeaseState, Pool
+from linkwright.model.change import Record
 
 #: Held for the network or the host and not for a container: no endpoint ever gets such an address.
 FIXTURES = frozenset({LeaseKind.GATEWAY, LeaseKind.HOST})
@@ -108,3 +109,17 @@ def judge(lease: Lease, pool: Pool, present: Epoch, *, kind: LeaseKind, owner: s
         return Verdict.CONFIRM
     gone = sighting is not Sighting.LIVE if replayed else sighting is Sighting.MISSED
     return Verdict.GIVE if gone else Verdict.REFUSE
+
+
+def is_confirmation(before: Record, now: Record) -> bool:
+    """Whether *now* says no more than *before*, but that Docker has named it in a later epoch.
+
+    What the host's end may take back: the dockerd whose epoch it is ends with the host, and the next one replays all.
+    """
+    if isinstance(before, Pool) and isinstance(now, Pool):
+        later = now.seen > before.seen or now.asked > before.asked
+        same = evolve(now, references=before.references, asked=before.asked, seen=before.seen, engine=before.engine)
+        return later and same == before
+    if isinstance(before, Lease) and isinstance(now, Lease):
+        return now.epoch > before.epoch and evolve(now, epoch=before.epoch) == before
+    return False

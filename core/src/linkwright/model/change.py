@@ -25,9 +25,13 @@ def key_of(record: Record) -> str:
 
 @frozen
 class Put:
-    """Store *record*, new or instead of the one with the same key."""
+    """Store *record*, new or instead of the one with the same key.
+
+    Not *flushed* is what the host's own end makes void: it has to outlive us, and may be lost with the power.
+    """
 
     record: Record
+    flushed: bool = True
 
 
 @frozen
@@ -44,7 +48,7 @@ class Commit(Protocol):
     """How a layer that may not know the store writes to it."""
 
     async def __call__(self, changes: Sequence[Change], /) -> None:
-        """Make *changes* durable, all or none, before returning.
+        """Make *changes* durable, all or none, before returning; those to be *flushed* also against loss of power.
 
         Raises Unavailable when the disk does not take them; then none of them happened.
         """

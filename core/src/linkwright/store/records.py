@@ -126,7 +126,9 @@ def write_of(change: Change) -> Write:
     kind, key = kind_of(change.record), key_of(change.record)
     if not key.isprintable():  # also what UTF-8 cannot carry
         raise Refused(f"the id {key!r} of a record of kind {kind} cannot be stored: use printable characters")
-    return Write(kind, key, encode(change.record) if isinstance(change, Put) else None)
+    if isinstance(change, Put):
+        return Write(kind, key, encode(change.record), flushed=change.flushed)
+    return Write(kind, key, None)
 
 
 def decode_all(rows: Iterable[tuple[str, str, str]]) -> Contents:

@@ -24,11 +24,12 @@ OWN_FACTS = frozenset({REVISION, ORDERLY, RECOVERY})
 
 @frozen
 class Write:
-    """One row to store, or to drop where ``text`` is None."""
+    """One row to store, or to drop where ``text`` is None. For *flushed* see ``model.change.Put``."""
 
     kind: str
     key: str
     text: str | None
+    flushed: bool = True
 
     @property
     def name(self) -> Name:

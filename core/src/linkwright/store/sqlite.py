@@ -137,7 +137,7 @@ class SqliteStore:
     # On the store's threads.
 
     def _transact(self, writes: Sequence[Write]) -> Mapping[Name, str | None]:
-        revision = Write(FACT, REVISION, str(self._revision + 1))
+        revision = Write(FACT, REVISION, str(self._revision + 1), flushed=False)
         before = self._ready.database.transact([*writes, revision])
         self._revision += 1
         self._copier.changed(soon=any(write.kind in _NOT_TO_BE_LOST for write in writes))

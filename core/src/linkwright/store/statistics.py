@@ -1,6 +1,8 @@
 """What a store has done so far, in numbers, for the metrics. Counting only."""
 
-from attrs import define, evolve, frozen
+from collections import defaultdict
+
+from attrs import frozen
 
 
 @frozen
@@ -21,22 +23,33 @@ class Statistics:
     failing: str = ""  # why the newest call could not be made durable; empty where it was
 
 
-@define
 class Tally:
     """A `Statistics` that is being counted. Whoever shares one between threads holds a lock of their own."""
 
-    now: Statistics = Statistics()
+    def __init__(self) -> None:
+        """Nothing counted yet."""
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._last_failure = self._failing = ""
+
+    @property
+    def now(self) -> Statistics:
+        """What has been counted so far."""
+        return Statistics(**self._counts, last_failure=self._last_failure, failing=self._failing)
 
     def add(self, **more: int) -> None:
         """Add *more* to the counts of those names."""
-        self.now = evolve(self.now, **{name: getattr(self.now, name) + count for name, count in more.items()})
+        for name, count in more.items():
+            self._counts[name] += count
 
     def committed(self, *, group: int, changes: int, size: int) -> None:
         """Count one transaction of *group* commits."""
         self.add(commits=group, transactions=1, changes=changes, bytes=size)
-        self.now = evolve(self.now, largest_group=max(group, self.now.largest_group), failing="")
+        self._counts["largest_group"] = max(group, self._counts["largest_group"])
+        self._failing = ""
 
     def failed(self, text: str, **more: int) -> None:
         """Count *more* and keep *text* as the newest failure."""
         self.add(**more)
-        self.now = evolve(self.now, last_failure=text, failing=text if "failures" in more else self.now.failing)
+        self._last_failure = text
+        if "failures" in more:
+            self._failing = text
