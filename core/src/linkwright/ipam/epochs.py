@@ -38,8 +38,11 @@ held in an earlier epoch, not replayed  with the same name                      
 """
 
 import enum
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import fields, frozen
 
 from linkwright.model.address import Lease, LeaseKind, LeaseState, Pool
 from linkwright.model.change import Record
@@ -117,9 +120,15 @@ def is_confirmation(before: Record, now: Record) -> bool:
     What the host's end may take back: the dockerd whose epoch it is ends with the host, and the next one replays all.
     """
     if isinstance(before, Pool) and isinstance(now, Pool):
-        later = now.seen > before.seen or now.asked > before.asked
-        same = evolve(now, references=before.references, asked=before.asked, seen=before.seen, engine=before.engine)
-        return later and same == before
+        return (now.seen > before.seen or now.asked > before.asked) and _POOL(now) == _POOL(before)
     if isinstance(before, Lease) and isinstance(now, Lease):
-        return now.epoch > before.epoch and evolve(now, epoch=before.epoch) == before
+        return now.epoch > before.epoch and _LEASE(now) == _LEASE(before)
     return False
+
+
+def _all_but(cls: type[Pool | Lease], *names: str) -> Callable[[object], Any]:
+    return attrgetter(*(field.name for field in fields(cls) if field.name not in names))
+
+
+_POOL: Final = _all_but(Pool, "references", "asked", "seen", "engine")
+_LEASE: Final = _all_but(Lease, "epoch")

@@ -11,7 +11,8 @@ Rule 2: the loop's side never waits for the disk; the lock is held for list oper
 
 import enum
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from queue import SimpleQueue
 
 import trio
 from attrs import define, field
@@ -50,8 +51,8 @@ class GroupWriter:
         self._transact = transact
         self._patience = patience
         self._place = place
-        self._changed = threading.Condition()
-        self._waiting: list[_Call] = []
+        self._lock = threading.Lock()  # of the stages, the tally, and whether we stop
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()  # None comes last
         self._stopping = False
         self._owed: tuple[Write, ...] = ()  # what undoes late calls; only the thread touches it
         self._tally = Tally()
@@ -76,33 +77,31 @@ class GroupWriter:
 
     def statistics(self) -> Statistics:
         """Counts so far."""
-        with self._changed:
+        with self._lock:
             return self._tally.now
 
     def close(self) -> None:
         """Finish what waits and end the thread. Blocks; further calls are refused with Stopping."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
-            self._changed.notify()
+            self._calls.put(None)
         self._thread.join()
 
     # The loop's side.
 
     def _hand_in(self, writes: Sequence[Write]) -> _Call:
         call = _Call(writes, trio.lowlevel.current_trio_token())
-        with self._changed:
+        with self._lock:
             if self._stopping:
                 raise Stopping(f"{self._place} is closed: the daemon is going down; try again when it is back")
-            self._waiting.append(call)
             self._tally.add(queue=1)
-            self._changed.notify()
+            self._calls.put(call)
         return call
 
     def _withdraw(self, call: _Call) -> bool:
-        with self._changed:
+        with self._lock:
             if call.stage is not _Stage.WAITING:
                 return False
-            self._waiting.remove(call)
             self._tally.add(queue=-1, withdrawn=1)
             call.stage = _Stage.OVER
             call.error = Unavailable(
@@ -112,7 +111,7 @@ class GroupWriter:
             return True
 
     def _settle(self, call: _Call) -> None:
-        with self._changed:
+        with self._lock:
             if call.stage is _Stage.BEGUN:
                 call.stage = _Stage.LATE
                 call.error = Unavailable(
@@ -128,21 +127,29 @@ class GroupWriter:
     # The thread's side.
 
     def _work(self) -> None:
-        while (group := self._next()) is not None:
-            self._write(group)
+        last = False
+        while not last:
+            gathered = self._gathered()
+            last = gathered[-1] is None
+            if group := self._begun(call for call in gathered if call is not None):
+                self._write(group)
             if self._owed:
                 self._write([])
-        if self._owed:
-            self._write([])  # the last chance
 
-    def _next(self) -> list[_Call] | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopping)
-            group, self._waiting = self._waiting, []
+    def _gathered(self) -> list[_Call | None]:
+        gathered = [self._calls.get()]
+        while not self._calls.empty():
+            gathered.append(self._calls.get())
+        return gathered
+
+    def _begun(self, gathered: Iterable[_Call]) -> list[_Call]:
+        """Those of *gathered* that were not withdrawn."""
+        with self._lock:
+            group = [call for call in gathered if call.stage is _Stage.WAITING]
             for call in group:
                 call.stage = _Stage.BEGUN
             self._tally.add(queue=-len(group))
-            return group or None
+        return group
 
     def _write(self, group: Sequence[_Call]) -> None:
         writes = (*self._owed, *(write for call in group for write in call.writes))
@@ -155,7 +162,7 @@ class GroupWriter:
         self._owed = undo(before, [(self._owed, False), *((call.writes, call in late) for call in group)])
 
     def _succeeded(self, group: Sequence[_Call]) -> Sequence[_Call]:
-        with self._changed:
+        with self._lock:
             late = [call for call in group if call.stage is _Stage.LATE]
             kept = [call for call in group if call not in late]
             if kept:
@@ -167,11 +174,11 @@ class GroupWriter:
 
     def _failed(self, group: Sequence[_Call], error: Exception) -> None:
         if len(group) <= 1:
-            with self._changed:
+            with self._lock:
                 _end([call for call in group if call.stage is not _Stage.LATE], error)
             return
         for call in group:  # one that cannot be written must not take the others with it
-            with self._changed:
+            with self._lock:
                 late = call.stage is _Stage.LATE
             if not late:
                 self._write([call])

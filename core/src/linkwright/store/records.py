@@ -91,7 +91,7 @@ def encode(record: Record) -> str:
 
 def canonical(document: Document) -> str:
     """The one text of *document*."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(document)
 
 
 def decode(kind: str, text: str) -> Record:
@@ -222,3 +222,4 @@ def _make_converter() -> cattrs.Converter:
 
 
 _CONVERTER = _make_converter()
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -53,8 +53,8 @@ def encode_failure(text: str) -> bytes:
 
 def _parse(body: bytes) -> object:
     try:
-        # json.loads(bytes) would also guess UTF-16 and UTF-32.
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        # Bytes would be guessed to be UTF-16 or UTF-32 as well.
+        return _DECODER.decode(body.decode())
     except UnicodeDecodeError as error:
         raise _unreadable(f"it is not UTF-8 from byte {error.start} on") from error
     except json.JSONDecodeError as error:
@@ -75,4 +75,8 @@ def _unreadable(reason: str) -> Undecodable:
 
 def _dump(document: object) -> bytes:
     # ASCII only, so that any text can be said, whatever surrogates a message from elsewhere holds.
-    return json.dumps(document, separators=(",", ":")).encode()
+    return _ENCODER.encode(document).encode()
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
