@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 import trio
@@ -24,7 +24,6 @@ from linkwright.errors import LinkwrightError, Refused, Stopping, Unavailable
 from linkwright.wire import requests
 from linkwright.wire.replies import Api
 
-_log = structlog.get_logger(__name__)
 _serial = itertools.count(1)
 
 
@@ -42,6 +41,7 @@ class Plugin:
     closing: Callable[[], bool]
     timing: Callable[[str, str], AbstractContextManager[Timed]]
     _seen: dict[str, str] = field(factory=dict)
+    _log: Any = field(factory=lambda: structlog.get_logger(__name__).bind())  # once, and not for every call
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ class Plugin:
         try:
             route = self._route(request)
         except wire.Undecodable as error:
-            _log.info("not a call", socket=self.name, target=request.target[:200], status=error.status)
+            self._log.info("not a call", socket=self.name, target=request.target[:200], status=error.status)
             return refusal(error.status, str(error))
         about = {"request": next(_serial), "plugin": self.name, "call": route.path[1:]}
         with self.timing(self.name, route.path[1:]) as timed:
@@ -61,7 +61,7 @@ class Plugin:
                 call = wire.decode(route.path, request.body)
             except wire.Undecodable as error:
                 timed.outcome = "undecodable"
-                _log.warning("cannot be decoded", **about, error=str(error))
+                self._log.warning("cannot be decoded", **about, error=str(error))
                 return refusal(error.status, str(error))
             with structlog.contextvars.bound_contextvars(**about, **identity(call)):  # the next request is another's
                 return await self._answer(route, call, peer, timed)
@@ -85,7 +85,7 @@ class Plugin:
                 self._hear(call, peer)
         except trio.TooSlowError:
             timed.outcome = Unavailable.outcome
-            _log.error("too slow", deadline=route.effort.deadline)
+            self._log.error("too slow", deadline=route.effort.deadline)
             return _failure(
                 f"linkwright could not do this within {route.effort.deadline:g} s and gave up; nothing is left half "
                 "done; its log and `linkwright status` say what was slow"
@@ -93,15 +93,15 @@ class Plugin:
         except LinkwrightError as error:
             timed.outcome = error.outcome
             expected = isinstance(error, Refused | Stopping)
-            _log.log(logging.INFO if expected else logging.ERROR, "failed", error=str(error))
+            self._log.log(logging.INFO if expected else logging.ERROR, "failed", error=str(error))
             # An activation that failed may be tried again only if it failed as HTTP: else Docker takes it for done.
             return _failure(str(error)) if route.api is not Api.PLUGIN else refusal(500, str(error))
         except Exception as error:  # noqa: BLE001 - a bug: Docker gets an answer, the log the traceback, and the others go on
             timed.outcome = LinkwrightError.outcome
-            _log.exception("a bug in linkwright")
+            self._log.exception("a bug in linkwright")
             return _failure(f"a bug in linkwright: {type(error).__name__}: {error}; its log has more")
         timed.outcome = "ok"
-        _log.debug("done", seconds=round(time.perf_counter() - began, 6))
+        self._log.debug("done", seconds=round(time.perf_counter() - began, 6))
         return HttpResponse(200, body, wire.CONTENT_TYPE)
 
     def _admit(self, route: wire.Route) -> None:

@@ -83,8 +83,10 @@ class Doom:
     def add(self, condemned: Iterable[Condemned]) -> None:
         """Hand over links that nobody will want back."""
         with self._changed:
+            idle = not self._waiting
             self._waiting.update((one.name, one.exclusive) for one in condemned)
-            self._changed.notify_all()
+            if idle:  # else the thread is at it, or waits a little for more and need not be woken
+                self._changed.notify_all()
 
     def clear(self, netlink: Rtnetlink, exclusive: Key) -> None:
         """Remove now, in the calling thread, what still holds *exclusive*. KernelError if it cannot be."""

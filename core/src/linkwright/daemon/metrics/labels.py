@@ -139,28 +139,28 @@ class Known:
     plugins: Mapping[str, Sequence[str]] = field(factory=dict)
     drivers: Sequence[str] = ()
     checks: Sequence[str] = ()
+    _values: Mapping[str, tuple[str, ...]] = field(init=False)  # of the labels whose values it knows, by their name
+
+    @_values.default
+    def _(self) -> Mapping[str, tuple[str, ...]]:
+        methods = sorted({method for methods in self.plugins.values() for method in methods})
+        return {
+            PLUGIN.name: tuple(self.plugins),
+            METHOD.name: tuple(methods),
+            DRIVER.name: tuple(self.drivers),
+            CHECK.name: tuple(self.checks),
+        }
 
     def initial(self, labels: Sequence[Label]) -> Iterable[tuple[str, ...]]:
         """Every combination of values that *labels* have from the start; none if one of them has none."""
-        for values in product(*(self._values(label) for label in labels)):
+        for values in product(*(self._values.get(label.name, label.initial) for label in labels)):
             pairs = dict(zip((label.name for label in labels), values, strict=True))
             if "method" not in pairs or pairs["method"] in self.plugins[pairs["plugin"]]:
                 yield values
 
     def bounded(self, label: Label, value: str) -> str:
         """*value* if *label* can have it, else ``OTHER``."""
-        return value if value in label.values or value in self._values(label) else OTHER
-
-    def _values(self, label: Label) -> tuple[str, ...]:
-        if label == PLUGIN:
-            return tuple(self.plugins)
-        if label == METHOD:
-            return tuple(sorted({method for methods in self.plugins.values() for method in methods}))
-        if label == DRIVER:
-            return tuple(self.drivers)
-        if label == CHECK:
-            return tuple(self.checks)
-        return label.initial
+        return value if value in label.values or value in self._values.get(label.name, label.initial) else OTHER
 
 
 def methods_of(implements: Iterable[Api]) -> tuple[str, ...]:
