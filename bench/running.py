@@ -13,6 +13,7 @@ from tests.engines import Dockerd, Host
 
 HERE = Path(__file__).parent
 SOCKET = "/run/docker/plugins/lw-bridge.sock"
+ADDRESSES = "/run/docker/plugins/lw-ipam.sock"
 
 
 @contextmanager

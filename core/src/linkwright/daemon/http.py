@@ -1,4 +1,4 @@
-"""HTTP/1.1 on any trio stream, server side, for small messages. h11 parses; the limits and the patience are ours.
+"""HTTP/1.1 on any trio stream, server side, for small messages. h11 reads; the limits and the patience are ours.
 
 Rule 1: nothing here knows Docker. Rule 2: unless it is told to, the server closes no idle connection (until we stop):
 Docker would repeat the request that crossed it, with an empty body (moby pkg/plugins/client.go). A request that has
@@ -10,6 +10,7 @@ import math
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -139,6 +140,11 @@ async def serve(
         await trio.aclose_forcefully(stream)
 
 
+#: Status line and head of every answer (RFC 9112, 4 and 5).
+_HEAD: Final = b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n"
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
 class _Part(enum.Enum):
     MISSING = enum.auto()
 
@@ -152,9 +158,17 @@ class _Conversation:
         self._handler = handler
         self._refusal = refusal
         self._connections = connections
-        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
-        self._head: h11.Request | None = None  # of the request that is being read or answered
+        self._begin(b"")
+
+    def _begin(self, data: bytes) -> None:
+        """Be ready for a request, of which *data* is here already."""
+        # A reader for each, which h11 also allows to be turned around: but then it has to write the answers, too, and
+        # that takes longer than reading.
+        self._reader = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._head: h11.Request | None = None
         self._body = bytearray()
+        if data:
+            self._reader.receive_data(data)
 
     async def run(self) -> None:
         while await self._first_bytes():
@@ -168,11 +182,9 @@ class _Conversation:
                 return
             with self._connections.busy():
                 sent = await self._answer(await self._handled(request))
-            if not sent or self._connection.our_state is not h11.DONE or self._connections.closing:
+            if not sent or self._ends:
                 return
-            self._connection.start_next_cycle()
-            self._head = None
-            self._body.clear()
+            self._begin(self._reader.trailing_data[0])
 
     async def turn_away(self) -> None:
         """Refuse the connection, whatever it is about."""
@@ -187,13 +199,13 @@ class _Conversation:
 
     async def _first_bytes(self) -> bool:
         """Wait for a request to begin."""
-        if self._connection.trailing_data[0]:
+        if self._reader.trailing_data[0]:
             return True
         data = b""
         with self._connections.idle(self._idle):
             data = bytes(await self._stream.receive_some())
         if data:
-            self._connection.receive_data(data)
+            self._reader.receive_data(data)
         return bool(data)
 
     async def _request(self) -> HttpRequest | HttpResponse | None:
@@ -203,9 +215,9 @@ class _Conversation:
             return request
         with trio.move_on_after(PATIENCE):
             while request is _Part.MISSING:
-                if self._connection.they_are_waiting_for_100_continue:
+                if self._reader.they_are_waiting_for_100_continue:
                     await self._send(h11.InformationalResponse(status_code=100, headers=[]))
-                self._connection.receive_data(bytes(await self._stream.receive_some()))
+                self._reader.receive_data(bytes(await self._stream.receive_some()))
                 request = self._taken()
             return request
         return self._refusal(_TOO_SLOW, f"the request did not arrive whole within {PATIENCE:g} s")
@@ -214,7 +226,7 @@ class _Conversation:
         """Take what has arrived of a request: as ``_request``, and MISSING while it is not whole."""
         while True:
             try:
-                event = self._connection.next_event()
+                event = self._reader.next_event()
             except h11.RemoteProtocolError as error:
                 return self._refusal(error.error_status_hint, f"not a request that can be read: {error}")
             if event is h11.NEED_DATA:
@@ -233,20 +245,23 @@ class _Conversation:
             else:
                 return None
 
+    @property
+    def _ends(self) -> bool:
+        """Whether this request is the connection's last: we stop, or the client wants or needs that."""
+        return self._connections.closing or self._reader.their_state is not h11.DONE
+
     async def _answer(self, response: HttpResponse) -> bool:
         """Send *response*; False if the client does not take it."""
-        if self._connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            return False
-        close = self._connections.closing or self._connection.their_state is not h11.DONE
-        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
-        head = h11.Response(
-            status_code=response.status, headers=[*headers, ("Connection", "close")] if close else headers
+        bare = self._head is not None and self._head.method == b"HEAD"  # RFC 9110, 9.3.2
+        head = _HEAD % (
+            response.status,
+            _REASONS.get(response.status, b""),
+            response.content_type.encode(),
+            len(response.body),
+            b"Connection: close\r\n" if self._ends else b"",
         )
-        bare = self._head is not None and self._head.method == b"HEAD"
-        body = [] if bare else [h11.Data(data=response.body)]  # RFC 9110, 9.3.2
-        parts = [self._connection.send(part) for part in (head, *body, h11.EndOfMessage())]
         with trio.move_on_after(PATIENCE) as patience:
-            await self._stream.send_all(b"".join(part for part in parts if part))
+            await self._stream.send_all(head if bare else head + response.body)
         return not patience.cancelled_caught
 
     async def _linger(self) -> None:
@@ -257,7 +272,7 @@ class _Conversation:
                 left -= len(data)
 
     async def _send(self, event: h11.Event) -> None:
-        data = self._connection.send(event)
+        data = self._reader.send(event)
         if data:
             await self._stream.send_all(data)
 
