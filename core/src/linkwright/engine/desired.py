@@ -16,7 +16,7 @@ from linkwright.model import Endpoint
 from linkwright.plan import Address, Key, Resource
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class Scope:
     """Who wishes: a network, an endpoint of it, or that endpoint as the way outside (``outside``, see ``publishing``).
 
@@ -56,6 +56,7 @@ class Desired:
         self._by_scope: dict[Scope, Mapping[Key, Resource]] = {}
         self._holders: dict[Key, dict[Scope, Resource]] = {}
         self._of_network: dict[str, set[Scope]] = {}
+        self._addresses: dict[Scope, tuple[Address, ...]] = {}  # of networks
         self._begun: dict[Scope, Transition] = {}
 
     # --- transitions ---------------------------------------------------------------------------------------------
@@ -70,17 +71,17 @@ class Desired:
         before: dict[Key, Resource] = {}
         after: dict[Key, Resource] = {}
         for key in {**old, **wishes}:
-            standing, coming = self._standing(key, scope), self._coming(key, scope)
-            if key in old or standing:
-                before[key] = old[key] if key in old else next(iter(standing.values()))
-            others = standing | coming
+            holder = self._holding(key, scope)
+            if key in old or holder is not None:
+                before[key] = old[key] if holder is None or key in old else self._by_scope[holder][key]
+            other = holder or self._getting(key, scope)
+            what = None if other is None else self._coming(other)[key]
             if key in wishes:
-                other = next((who for who, what in others.items() if what != wishes[key]), None)
-                if other is not None:
+                if what is not None and what != wishes[key]:
                     raise Conflict(f"{' '.join(key)} is held by {other}, which wants it otherwise")
                 after[key] = wishes[key]
-            elif others:
-                after[key] = next(iter(others.values()))
+            elif what is not None:
+                after[key] = what
         return Transition(scope, dict(wishes), before, after)
 
     def begin(self, scope: Scope, wishes: Mapping[Key, Resource]) -> Transition:
@@ -98,8 +99,11 @@ class Desired:
             if not holders:
                 del self._holders[key]
         self._of_network.get(scope.network, set()).discard(scope)
+        self._addresses.pop(scope, None)
         if transition.wishes:
             self._by_scope[scope] = transition.wishes
+            if not scope.endpoint:
+                self._addresses[scope] = _addresses(transition.wishes)
             self._of_network.setdefault(scope.network, set()).add(scope)
             for key, resource in transition.wishes.items():
                 self._holders.setdefault(key, {})[scope] = resource
@@ -111,21 +115,23 @@ class Desired:
         if self._begun.get(transition.scope) is transition:
             del self._begun[transition.scope]
 
-    def _standing(self, key: Key, asking: Scope) -> dict[Scope, Resource]:
-        """Who holds *key* beside *asking*, and is not about to let go of it."""
-        return {
-            scope: resource
-            for scope, resource in self._holders.get(key, {}).items()
-            if scope != asking and not (scope in self._begun and key not in self._begun[scope].wishes)
-        }
+    def _coming(self, scope: Scope) -> Mapping[Key, Resource]:
+        """What *scope* will wish once what is under way stands."""
+        begun = self._begun.get(scope)
+        return self.of(scope) if begun is None else begun.wishes
 
-    def _coming(self, key: Key, asking: Scope) -> dict[Scope, Resource]:
+    # Of all who hold a key or are just getting it one is enough: they agree, or the last would have been refused. There
+    # may be as many as networks (each wants the host to forward).
+
+    def _holding(self, key: Key, asking: Scope) -> Scope | None:
+        """Who holds *key* beside *asking*, and is not about to let go of it."""
+        holders = (scope for scope in self._holders.get(key, ()) if scope != asking and key in self._coming(scope))
+        return next(holders, None)
+
+    def _getting(self, key: Key, asking: Scope) -> Scope | None:
         """Who beside *asking* is just getting *key*."""
-        return {
-            scope: transition.wishes[key]
-            for scope, transition in self._begun.items()
-            if scope != asking and key in transition.wishes
-        }
+        begun = self._begun.items()
+        return next((scope for scope, one in begun if scope != asking and key in one.wishes), None)
 
     # --- what is wanted ------------------------------------------------------------------------------------------
 
@@ -156,10 +162,9 @@ class Desired:
 
     def addresses(self) -> Iterator[tuple[Scope, Address]]:
         """The addresses of the host that networks wish for, or are just getting, and whose they are."""
-        standing = ((scope, self.of(scope)) for scope in map(Scope, self._of_network))
-        coming = ((scope, one.wishes) for scope, one in self._begun.items() if not scope.endpoint)
-        for scope, wishes in chain(standing, coming):
-            yield from ((scope, wish) for wish in wishes.values() if isinstance(wish, Address))
+        coming = ((scope, _addresses(one.wishes)) for scope, one in self._begun.items() if not scope.endpoint)
+        for scope, addresses in chain(self._addresses.items(), coming):
+            yield from ((scope, address) for address in addresses)
 
     def unwanted(self, found: Mapping[Key, Resource]) -> dict[Key, Resource]:
         """Those of *found* that nobody wishes for and nobody is just getting."""
@@ -173,3 +178,7 @@ class Desired:
     def all(self) -> dict[Key, Resource]:
         """Everything that is wanted."""
         return {key: next(iter(holders.values())) for key, holders in self._holders.items()}
+
+
+def _addresses(wishes: Mapping[Key, Resource]) -> tuple[Address, ...]:
+    return tuple(wish for wish in wishes.values() if isinstance(wish, Address))

@@ -23,7 +23,7 @@ from linkwright.engine.state import State
 from linkwright.engine.storing import store_or_take_back
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Unavailable
-from linkwright.model import Prefix, StoredNetwork, Subnet
+from linkwright.model import Prefix, StoredNetwork, Subnet, overlap
 from linkwright.model.change import Drop
 from linkwright.plan import Address, Key, Plan, Resource
 
@@ -141,11 +141,9 @@ class Networks:
         Networks in which the host has no address (macvlan, ipvlan) may share a subnet as far as it is concerned.
         """
         mine = [wish for wish in wishes.values() if isinstance(wish, Address) and not wish.interface.is_link_local]
-        if not mine:
-            return
         for scope, other in self._applying.desired.addresses():
             for address in mine:
-                if address.link != other.link and address.interface.network.overlaps(other.interface.network):
+                if address.link != other.link and overlap(address.interface.network, other.interface.network):
                     raise Conflict(
                         f"{address.interface.network} overlaps {other.interface.network} of {scope}, which has an "
                         f"address of the host on {other.link}: the host could reach only one of the two. Choose "
@@ -211,7 +209,7 @@ class Networks:
                 mine.space
                 for mine in network.subnets
                 for theirs in other.subnets
-                if mine.space == theirs.space and mine.version == theirs.version and mine.pool.overlaps(theirs.pool)
+                if mine.space == theirs.space and overlap(mine.pool, theirs.pool)
             }
             if spaces and (other.id in released or not spaces.isdisjoint(_EXCLUSIVE)):
                 with suppress(LinkwrightError):
