@@ -19,7 +19,7 @@ from linkwright.engine.observation import (
     SetupStage,
     UnknownId,
 )
-from linkwright.ipam import Happening, Ledger
+from linkwright.ipam import LOCAL, AddressRequest, Happening, Ledger, PoolRequest
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.kernel.linux import KernelStatistics
 from linkwright.model import Endpoint, EndpointState, Mac, Network, PortBinding, Protocol, Sandbox, StoredNetwork
@@ -52,8 +52,8 @@ EVENTS: tuple[Observation, ...] = (
 
 def _pool() -> Ledger:
     ledger = Ledger()
-    pool = ledger.request_pool(space="linkwright-local", version=4, subnet=ip_network("10.1.0.0/24"), now=1.0).answer
-    ledger.request_address(pool.id, now=1.0)
+    pool = ledger.request_pool(PoolRequest(LOCAL, 4, ip_network("10.1.0.0/24")), now=1.0).answer
+    ledger.request_address(AddressRequest(pool.id), now=1.0)
     return ledger
 
 

@@ -25,9 +25,8 @@ from linkwright.daemon.http import Connections
 from linkwright.engine.engine import Engine
 from linkwright.engine.ports import Kernel
 from linkwright.engine.registry import Origin, register
+from linkwright.ipam import LOCAL, AddressRequest, Ledger, PoolRequest
 from linkwright.ipam.actor import Actor
-from linkwright.ipam.ledger import Ledger
-from linkwright.ipam.spaces import LOCAL
 from linkwright.model import Endpoint, HostFacts, LeaseKind, LinkFact, PortBinding, Protocol, StoredNetwork, Subnet
 from linkwright.store import MemoryStore
 from linkwright.testkit.fake_host_ports import FakeHostPorts
@@ -91,8 +90,8 @@ class Served:
     ) -> StoredNetwork:
         """What Docker does for ``docker network create``: the pool, the gateway, the network."""
         prefix = ip_network(pool)
-        held = await self.ipam.request_pool(space=LOCAL, version=prefix.version, subnet=prefix, listener="lw-bridge")
-        gateway = await self.ipam.request_address(held.id, kind=LeaseKind.GATEWAY)
+        held = await self.ipam.request_pool(PoolRequest(LOCAL, prefix.version, prefix, listener="lw-bridge"))
+        gateway = await self.ipam.request_address(AddressRequest(held.id, kind=LeaseKind.GATEWAY))
         described = await self.engine.networks.described(
             "bridge",
             network,
@@ -111,7 +110,7 @@ class Served:
         """What Docker does for ``docker run --network``, as far as CreateEndpoint."""
         interface: Any = ip_interface(address)
         pool = f"{LOCAL}/{interface.network}"
-        await self.ipam.request_address(pool, address=interface.ip, owner=name)
+        await self.ipam.request_address(AddressRequest(pool, interface.ip, owner=name))
         four, six = (interface, None) if interface.version == 4 else (None, interface)
         endpoints = self.engine.endpoints
         return await endpoints.create(endpoints.described(network, endpoint, ipv4=four, ipv6=six, mac=None, name=name))

@@ -20,7 +20,7 @@ from linkwright.daemon.peer import Peer
 from linkwright.daemon.plugin import Plugin
 from linkwright.engine.observation import Collected, Drift, DriverOverrun
 from linkwright.errors import DriverFault
-from linkwright.ipam.spaces import LOCAL
+from linkwright.ipam import LOCAL, PoolRequest
 from linkwright.model import PortBinding, Protocol
 from linkwright.model.change import Put
 from linkwright.store import RecoveryReport
@@ -227,7 +227,7 @@ async def replayed(served: Served) -> None:
     """Docker is started anew, and of two networks it asks for one."""
     served.ipam.begin_epoch("lw-bridge", "8@2", activation=True)
     prefix: Any = served.engine.state.networks[WEB].subnets[0].pool
-    await served.ipam.request_pool(space=LOCAL, version=4, subnet=prefix, listener="lw-bridge")
+    await served.ipam.request_pool(PoolRequest(LOCAL, 4, prefix, listener="lw-bridge"))
 
 
 async def test_r_13_what_docker_did_not_ask_for_again_is_listed_as_unconfirmed(served: Served) -> None:

@@ -12,7 +12,7 @@ from linkwright.daemon import backends
 from linkwright.daemon.backends import Backed, Installed
 from linkwright.engine.registry import Origin
 from linkwright.errors import Conflict, DriverFault, Refused, Unavailable
-from linkwright.ipam import LOCAL, Ledger, docker_defaults
+from linkwright.ipam import LOCAL, AddressRequest, Ledger, PoolRequest, docker_defaults
 from linkwright.ipam.backend import API, AddressAsked, Backend, Builtin, Held, PoolAsked
 from linkwright.model import LeaseKind
 from linkwright.model.address import Address, Prefix
@@ -90,7 +90,7 @@ async def ipam(paper: Paper, nursery: trio.Nursery) -> Backed:
 
 async def pool(ipam: Backed, subnet: Any = POOL, **more: Any) -> str:
     """RequestPool."""
-    held = await ipam.request_pool(space=LOCAL, version=4, subnet=subnet, listener="lw-ipam", **more)
+    held = await ipam.request_pool(PoolRequest(LOCAL, 4, subnet, listener="lw-ipam", **more))
     return held.id
 
 
@@ -102,8 +102,8 @@ async def test_a_new_pool_and_a_new_address_are_the_back_ends_to_choose(paper: P
     paper.answers["pool"] = lambda _: ip_network("10.9.0.0/26")
     paper.answers["address"] = lambda asked: asked.pool[9]
     options = {"paper.rack": "7", "linkwright.sticky": "name"}
-    held = await ipam.request_pool(space=LOCAL, version=4, size=26, options=options, listener="lw-ipam")
-    given = await ipam.request_address(held.id, owner="web", listener="lw-ipam")
+    held = await ipam.request_pool(PoolRequest(LOCAL, 4, size=26, options=options, listener="lw-ipam"))
+    given = await ipam.request_address(AddressRequest(held.id, owner="web", listener="lw-ipam"))
     assert (held.subnet, held.options, given) == (
         ip_network("10.9.0.0/26"),
         {"linkwright.sticky": "name"},
@@ -117,28 +117,28 @@ async def test_a_new_pool_and_a_new_address_are_the_back_ends_to_choose(paper: P
 
 async def test_without_an_opinion_it_is_as_without_a_back_end(paper: Paper, ipam: Backed) -> None:
     """None leaves the choice to the ledger, ranges and all."""
-    held = await pool(ipam, subrange=ip_network("10.1.0.64/26"))
-    given = [await ipam.request_address(held, listener="lw-ipam") for _ in range(2)]
+    held = await pool(ipam, range=ip_network("10.1.0.64/26"))
+    given = [await ipam.request_address(AddressRequest(held, listener="lw-ipam")) for _ in range(2)]
     assert given == [ip_interface("10.1.0.64/24"), ip_interface("10.1.0.65/24")]
 
 
 async def test_what_is_held_is_not_asked_for_again(paper: Paper, ipam: Backed) -> None:
     """Docker's replay, and a second network on the pool: the ledger judges them, and the back-end hears nothing."""
     held = await pool(ipam)
-    given = await ipam.request_address(held, listener="lw-ipam")
+    given = await ipam.request_address(AddressRequest(held, listener="lw-ipam"))
     paper.asked.clear()
     ipam.begin_epoch("lw-ipam", "the next dockerd", activation=True)
     assert await pool(ipam) == held
-    assert await ipam.request_address(held, address=given.ip, listener="lw-ipam") == given
+    assert await ipam.request_address(AddressRequest(held, given.ip, listener="lw-ipam")) == given
     with pytest.raises(Conflict):
-        await ipam.request_address(held, address=given.ip, listener="lw-ipam")
+        await ipam.request_address(AddressRequest(held, given.ip, listener="lw-ipam"))
     assert paper.asked == []
 
 
 async def test_it_is_told_all_that_is_held(paper: Paper, ipam: Backed) -> None:
     """What was given back is not in it, and so free again; what it was told before does not matter."""
     held = await pool(ipam)
-    one, two = [await ipam.request_address(held, listener="lw-ipam") for _ in range(2)]
+    one, two = [await ipam.request_address(AddressRequest(held, listener="lw-ipam")) for _ in range(2)]
     await ipam.settle()
     await ipam.release_address(held, one.ip)
     await ipam.settle()
@@ -165,7 +165,7 @@ async def test_nothing_is_settled_while_an_address_is_on_its_way(
     paper.answers["address"] = lambda asked: told.append("reserved") or asked.pool[5]  # type: ignore[func-returns-value]
     paper.answers["settle"] = lambda all_held: told.append(f"settled with {len(all_held[0].addresses)}")
     async with trio.open_nursery() as asking:
-        asking.start_soon(ipam.request_address, held)
+        asking.start_soon(ipam.request_address, AddressRequest(held))
         await trio.testing.wait_all_tasks_blocked()
         asking.start_soon(ipam.settle)
     assert told == ["reserved", "settled with 1"]
@@ -196,7 +196,7 @@ async def test_what_it_does_wrong_is_told_with_its_package(paper: Paper, ipam: B
     before = ipam.records()
     paper.answers[method] = answer
     with pytest.raises(DriverFault) as fault:
-        await (ipam.request_address(held) if method == "address" else pool(ipam))
+        await (ipam.request_address(AddressRequest(held)) if method == "address" else pool(ipam))
     assert str(fault.value).startswith("IPAM back-end paper of linkwright-ipam-paper 1.2 broke its contract: ")
     assert text in str(fault.value)
     assert ipam.records() == before
@@ -209,7 +209,7 @@ async def test_what_it_refuses_is_for_dockers_user(paper: Paper, ipam: Backed) -
     held = await pool(ipam)
     paper.answers["address"] = lambda _: _raise(Conflict("10.1.0.7 is the printer's"))
     with pytest.raises(Conflict, match=r"^10\.1\.0\.7 is the printer's$"):
-        await ipam.request_address(held, address=ip_address("10.1.0.7"))
+        await ipam.request_address(AddressRequest(held, ip_address("10.1.0.7")))
 
 
 async def test_one_that_hangs_is_not_waited_for(paper: Paper, nursery: trio.Nursery, autojump_clock: object) -> None:
@@ -238,7 +238,7 @@ async def test_in_a_thread_of_its_own_it_may_block(paper: Paper, nursery: trio.N
         return asked.pool[3]
 
     paper.answers["address"] = choose
-    assert await ipam.request_address(await pool(ipam)) == ip_interface("10.1.0.3/24")
+    assert await ipam.request_address(AddressRequest(await pool(ipam))) == ip_interface("10.1.0.3/24")
     assert taken == [0]
 
 

@@ -19,7 +19,7 @@ from linkwright.daemon.metrics.labels import RESOURCE
 from linkwright.daemon.metrics.manual import page
 from linkwright.daemon.metrics.traffic import links, of_endpoints
 from linkwright.engine.registry import register
-from linkwright.ipam import Happening, Ledger
+from linkwright.ipam import LOCAL, AddressRequest, Happening, Ledger, PoolRequest
 from linkwright.ipam.actor import ActorStatistics
 from linkwright.model import (
     Endpoint,
@@ -116,11 +116,9 @@ async def test_b_11_a_port_that_was_chosen_is_shown_with_where_it_leads_and_whet
 async def test_a_pool_s_addresses_are_told_by_state_and_vanish_with_the_pool() -> None:
     """A pool of /29: network, broadcast and gateway are reserved, one address is given out."""
     ledger = Ledger()
-    pool = ledger.request_pool(
-        space="linkwright-local", version=4, subnet=ip_network("10.9.0.0/29"), listener="lw-bridge", now=1.0
-    ).answer
-    ledger.request_address(pool.id, address=ip_address("10.9.0.1"), kind=LeaseKind.GATEWAY, now=1.0)
-    ledger.request_address(pool.id, now=1.0)
+    pool = ledger.request_pool(PoolRequest(LOCAL, 4, ip_network("10.9.0.0/29"), listener="lw-bridge"), now=1.0).answer
+    ledger.request_address(AddressRequest(pool.id, ip_address("10.9.0.1"), kind=LeaseKind.GATEWAY), now=1.0)
+    ledger.request_address(AddressRequest(pool.id), now=1.0)
     metrics, sources = Metrics(KNOWN), Sources(ipam=lambda: ipam(ledger, reclaimed=4))
     samples = parsed(await metrics.scrape(sources))
     where = {"pool": "10.9.0.0/29", "space": "linkwright-local"}
@@ -139,9 +137,7 @@ async def test_a_range_of_a_pool_is_told_apart_from_the_pool() -> None:
     """Two pools of one subnet are two series, not one that is sometimes this and sometimes that."""
     ledger = Ledger()
     for subrange in (None, ip_network("10.9.4.0/24")):
-        ledger.request_pool(
-            space="linkwright-local", version=4, subnet=ip_network("10.9.0.0/16"), subrange=subrange, now=1.0
-        )
+        ledger.request_pool(PoolRequest(LOCAL, 4, ip_network("10.9.0.0/16"), range=subrange), now=1.0)
     samples = parsed(await Metrics(KNOWN).scrape(Sources(ipam=lambda: ipam(ledger))))
     capacity = {
         dict(its)["pool"]: number
@@ -234,7 +230,7 @@ async def test_o_01_every_series_has_help_and_a_line_in_the_manual() -> None:
 
 def _ledger_with_a_pool() -> Ledger:
     ledger = Ledger()
-    ledger.request_pool(space="linkwright-local", version=4, subnet=ip_network("10.9.0.0/24"), now=1.0)
+    ledger.request_pool(PoolRequest(LOCAL, 4, ip_network("10.9.0.0/24")), now=1.0)
     return ledger
 
 

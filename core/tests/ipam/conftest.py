@@ -1,14 +1,14 @@
 """A clerk: a ledger with a clock that the test moves, and a store that keeps each transition's facts."""
 
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 from attrs import define, field
 
-from linkwright.ipam import LOCAL, DefaultPool, Ledger, Transition, docker_defaults
-from linkwright.model.address import Address, Interface, Lease, LeaseKind, Pool, Prefix
+from linkwright.ipam import LOCAL, AddressRequest, DefaultPool, Ledger, PoolRequest, Transition, docker_defaults
+from linkwright.model.address import Address, Lease, LeaseKind, Pool, Prefix
 from linkwright.model.change import Drop, Put, key_of
 
 
@@ -70,19 +70,12 @@ class Clerk:
         listener: str = "",
     ) -> Pool:
         """RequestPool."""
-        wanted: Interface | None = ip_interface(subnet) if subnet else None
-        transition = self.ledger.request_pool(
-            space=space,
-            version=version or (wanted.version if wanted else 4),
-            subnet=wanted,
-            size=size,
-            subrange=ip_network(subrange) if subrange else None,
-            options=options,
-            listener=listener,
-            routes=[ip_network(route) for route in routes],
-            now=self.now,
-        )
-        answer = self.keep(transition)
+        wanted = ip_network(subnet) if subnet else None
+        inner = ip_network(subrange) if subrange else None
+        version = version or (wanted.version if wanted else 4)
+        request = PoolRequest(space, version, wanted, size, inner, options or {}, listener)
+        clear_of = [ip_network(route) for route in routes]
+        answer = self.keep(self.ledger.request_pool(request, routes=clear_of, now=self.now))
         assert isinstance(answer, Pool)
         return answer
 
@@ -95,9 +88,8 @@ class Clerk:
     ) -> str:
         """RequestAddress; the answer is text, with its prefix length."""
         wanted = ip_address(address) if address else None
-        return str(
-            self.keep(self.ledger.request_address(pool, address=wanted, kind=kind, owner=owner, mac=mac, now=self.now))
-        )
+        request = AddressRequest(pool, wanted, kind, owner, mac)
+        return str(self.keep(self.ledger.request_address(request, now=self.now)))
 
     def release(self, pool: str, address: str) -> None:
         """ReleaseAddress."""

@@ -10,7 +10,7 @@ import trio.testing
 from attrs import define, field
 
 from linkwright.errors import Conflict, Exhausted, KernelError, Refused, Stopping, Unavailable
-from linkwright.ipam import LOCAL, Happening, Ledger, docker_defaults
+from linkwright.ipam import LOCAL, AddressRequest, Happening, Ledger, PoolRequest, docker_defaults
 from linkwright.ipam.actor import Actor
 from linkwright.model.address import Lease, LeaseKind, Pool, Prefix
 from linkwright.model.change import Change, Put, key_of
@@ -98,7 +98,7 @@ async def desk(capacity: int = 256, records: Sequence[Pool | Lease] = ()) -> Asy
 
 
 async def _pool(actor: Actor) -> Pool:
-    return await actor.request_pool(space=LOCAL, version=4, subnet=ip_network("10.1.0.0/24"))
+    return await actor.request_pool(PoolRequest(LOCAL, 4, ip_network("10.1.0.0/24")))
 
 
 async def test_a_life(autojump_clock: trio.testing.MockClock) -> None:
@@ -106,8 +106,8 @@ async def test_a_life(autojump_clock: trio.testing.MockClock) -> None:
     async with desk() as at:
         pool = await _pool(at.actor)
         assert (pool.id, len(at.disk.stored)) == (POOL, 1)
-        gateway = await at.actor.request_address(pool.id, kind=LeaseKind.GATEWAY)
-        web = await at.actor.request_address(pool.id, owner="web")
+        gateway = await at.actor.request_address(AddressRequest(pool.id, kind=LeaseKind.GATEWAY))
+        web = await at.actor.request_address(AddressRequest(pool.id, owner="web"))
         assert [str(gateway), str(web)] == ["10.1.0.1/24", "10.1.0.2/24"]
         assert at.disk.addresses() == {"10.1.0.1", "10.1.0.2"}
         assert await at.actor.annotate(LOCAL, web.ip, owner="www")
@@ -121,10 +121,10 @@ async def test_a_life(autojump_clock: trio.testing.MockClock) -> None:
 async def test_i_04_routes_are_read_for_automatic_pools_only(autojump_clock: trio.testing.MockClock) -> None:
     """At that moment: a route that has come since the last request is kept clear of."""
     async with desk() as at:
-        assert str((await at.actor.request_pool(space=LOCAL, version=4)).subnet) == "172.17.0.0/16"
+        assert str((await at.actor.request_pool(PoolRequest(LOCAL, 4))).subnet) == "172.17.0.0/16"
         at.routes.append(ip_network("172.18.0.0/16"))
-        assert str((await at.actor.request_pool(space=LOCAL, version=4)).subnet) == "172.19.0.0/16"
-        any_24 = await at.actor.request_pool(space=LOCAL, version=4, subnet=ip_network("0.0.0.0/24"))
+        assert str((await at.actor.request_pool(PoolRequest(LOCAL, 4))).subnet) == "172.19.0.0/16"
+        any_24 = await at.actor.request_pool(PoolRequest(LOCAL, 4, ip_network("0.0.0.0/24")))
         assert any_24.subnet.prefixlen == 24
 
 
@@ -140,7 +140,7 @@ async def test_routes_that_cannot_be_read_are_the_caller_s_error() -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: actor.run(task_status=task_status))
         with pytest.raises(KernelError):
-            await actor.request_pool(space=LOCAL, version=4)
+            await actor.request_pool(PoolRequest(LOCAL, 4))
         assert (await _pool(actor)).id == POOL
         nursery.cancel_scope.cancel()
 
@@ -153,7 +153,7 @@ async def test_i_17_two_hundred_at_once_then_a_mix(autojump_clock: trio.testing.
 
         async def container(number: int) -> None:
             for turn in range(rounds):
-                address = await at.actor.request_address(POOL, owner=f"c{number}")
+                address = await at.actor.request_address(AddressRequest(POOL, owner=f"c{number}"))
                 assert str(address.ip) not in held
                 held.add(str(address.ip))
                 await trio.sleep(number % 7)
@@ -177,7 +177,7 @@ async def test_what_gathers_is_one_transaction(autojump_clock: trio.testing.Mock
         answers: list[str] = []
 
         async def one() -> None:
-            answers.append(str((await at.actor.request_address(POOL)).ip))
+            answers.append(str((await at.actor.request_address(AddressRequest(POOL))).ip))
 
         async with trio.open_nursery() as nursery:
             for _ in range(41):
@@ -197,7 +197,7 @@ async def test_requests_that_change_nothing_need_no_disk(autojump_clock: trio.te
         await at.actor.release_pool("nothing")
         await at.actor.release_address(POOL, ip_address("10.1.0.1"))
         with pytest.raises(Refused):
-            await at.actor.request_pool(space="elsewhere", version=4)
+            await at.actor.request_pool(PoolRequest("elsewhere", 4))
         assert not at.disk.entered.is_set()
 
 
@@ -208,7 +208,7 @@ async def test_p_03_epochs_and_figures_are_answered_with_the_disk_blocked(
     async with desk() as at:
         await _pool(at.actor)
         at.disk.hold()
-        at.nursery.start_soon(at.actor.request_address, POOL)
+        at.nursery.start_soon(at.actor.request_address, AddressRequest(POOL))
         await at.disk.entered.wait()
         assert at.actor.begin_epoch("", "dockerd", activation=True).number == 1
         assert at.actor.statistics().pools[0].capacity == 256
@@ -220,7 +220,7 @@ async def test_a_disk_that_refuses_makes_all_of_it_not_happen(autojump_clock: tr
     """A group of requests, one of them refused by the ledger because of another: all fail, none leaves a trace."""
     async with desk() as at:
         await _pool(at.actor)
-        await at.actor.request_address(POOL, address=ip_address("10.1.0.9"))
+        await at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.9")))
         before = at.actor.records()
         at.disk.hold()
         errors: list[BaseException] = []
@@ -233,12 +233,12 @@ async def test_a_disk_that_refuses_makes_all_of_it_not_happen(autojump_clock: tr
 
         async with trio.open_nursery() as nursery:
             for work in (
-                lambda: at.actor.request_address(POOL),
-                lambda: at.actor.request_address(POOL, address=ip_address("10.1.0.5")),
-                lambda: at.actor.request_address(POOL, address=ip_address("10.1.0.5")),
+                lambda: at.actor.request_address(AddressRequest(POOL)),
+                lambda: at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.5"))),
+                lambda: at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.5"))),
                 lambda: at.actor.release_address(POOL, ip_address("10.1.0.5")),
                 lambda: at.actor.release_address(POOL, ip_address("10.1.0.9")),
-                lambda: at.actor.request_pool(space=LOCAL, version=4, subnet=ip_network("10.2.0.0/24")),
+                lambda: at.actor.request_pool(PoolRequest(LOCAL, 4, ip_network("10.2.0.0/24"))),
             ):
                 nursery.start_soon(failing, work)
                 await trio.testing.wait_all_tasks_blocked()
@@ -249,7 +249,7 @@ async def test_a_disk_that_refuses_makes_all_of_it_not_happen(autojump_clock: tr
         assert before == at.actor.records()
         assert at.equal()
         at.disk.error = None
-        assert str(await at.actor.request_address(POOL, address=ip_address("10.1.0.5"))) == "10.1.0.5/24"
+        assert str(await at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.5")))) == "10.1.0.5/24"
         statistics = at.actor.statistics()
         assert (statistics.commits, statistics.failed_commits) == (3, 2)
 
@@ -269,10 +269,10 @@ async def test_a_caller_that_goes_before_its_turn_leaves_nothing(autojump_clock:
     async with desk() as at:
         await _pool(at.actor)
         at.disk.hold()
-        at.nursery.start_soon(at.actor.request_address, POOL)
+        at.nursery.start_soon(at.actor.request_address, AddressRequest(POOL))
         await at.disk.entered.wait()
         with trio.move_on_after(5) as deadline:
-            await at.actor.request_address(POOL)
+            await at.actor.request_address(AddressRequest(POOL))
         assert deadline.cancelled_caught
         at.disk.gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -287,7 +287,7 @@ async def test_a_caller_that_goes_after_its_turn_began_gives_back(autojump_clock
         await _pool(at.actor)
         at.disk.hold()
         with trio.move_on_after(5) as deadline:
-            await at.actor.request_address(POOL, owner="gone")
+            await at.actor.request_address(AddressRequest(POOL, owner="gone"))
         assert deadline.cancelled_caught
         at.disk.gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -301,7 +301,7 @@ async def test_a_release_whose_caller_goes_is_done(autojump_clock: trio.testing.
     """Docker takes an unanswered release for done, so it is."""
     async with desk() as at:
         await _pool(at.actor)
-        address = await at.actor.request_address(POOL)
+        address = await at.actor.request_address(AddressRequest(POOL))
         at.disk.hold()
         with trio.move_on_after(5):
             await at.actor.release_address(POOL, address.ip)
@@ -317,13 +317,13 @@ async def test_what_could_not_be_given_back_is_given_back_later(autojump_clock: 
         await _pool(at.actor)
         at.disk.hold()
         with trio.move_on_after(5):
-            await at.actor.request_address(POOL, owner="gone")
+            await at.actor.request_address(AddressRequest(POOL, owner="gone"))
         at.disk.script = [None, Unavailable("full")]
         at.disk.gate.set()
         await trio.testing.wait_all_tasks_blocked()
         assert at.disk.addresses() == {"10.1.0.1"}
         assert at.equal()
-        await at.actor.request_address(POOL, owner="next")
+        await at.actor.request_address(AddressRequest(POOL, owner="next"))
         await trio.testing.wait_all_tasks_blocked()
         assert at.disk.addresses() == {"10.1.0.2"}
         assert at.equal()
@@ -337,13 +337,13 @@ async def test_a_caller_that_goes_from_a_failing_transaction_has_nothing_to_give
         await _pool(at.actor)
         at.disk.hold()
         with trio.move_on_after(5):
-            await at.actor.request_address(POOL, address=ip_address("10.1.0.7"))
+            await at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.7")))
         at.disk.error = Unavailable("full")
         at.disk.gate.set()
         await trio.testing.wait_all_tasks_blocked()
         at.disk.error = None
-        await at.actor.request_address(POOL, address=ip_address("10.1.0.7"), owner="next")
-        await at.actor.request_address(POOL)
+        await at.actor.request_address(AddressRequest(POOL, ip_address("10.1.0.7"), owner="next"))
+        await at.actor.request_address(AddressRequest(POOL))
         assert at.disk.addresses() == {"10.1.0.7", "10.1.0.1"}
 
 
@@ -358,7 +358,7 @@ async def test_a_reference_is_given_back_once(autojump_clock: trio.testing.MockC
         at.disk.script = [error]
         at.disk.gate.set()
         for _ in range(3):
-            await at.actor.request_address(POOL)
+            await at.actor.request_address(AddressRequest(POOL))
         (pool,) = (record for record in at.actor.records() if isinstance(record, Pool))
         assert pool.references == 1
         happenings = at.actor.statistics().happenings
@@ -373,11 +373,11 @@ async def test_a_full_inbox_makes_callers_wait_and_loses_none(autojump_clock: tr
         at.disk.hold()
         async with trio.open_nursery() as nursery:
             for _ in range(10):
-                nursery.start_soon(at.actor.request_address, POOL)
+                nursery.start_soon(at.actor.request_address, AddressRequest(POOL))
             await trio.testing.wait_all_tasks_blocked()
             assert at.actor.statistics().waiting == 2
             with trio.move_on_after(5) as deadline:
-                await at.actor.request_address(POOL)
+                await at.actor.request_address(AddressRequest(POOL))
             assert deadline.cancelled_caught
             at.disk.gate.set()
         assert len(at.disk.addresses()) == 10
@@ -393,7 +393,7 @@ async def test_stopping_answers_everybody(autojump_clock: trio.testing.MockClock
 
         async def one() -> None:
             with pytest.raises(Stopping):
-                await at.actor.request_address(POOL)
+                await at.actor.request_address(AddressRequest(POOL))
             stopped.append(1)
 
         async with trio.open_nursery() as nursery:
@@ -437,9 +437,9 @@ async def test_a_fault_in_one_request_does_not_end_the_others(autojump_clock: tr
         await _pool(at.actor)
         before = at.actor.records()
         with pytest.raises(AttributeError):
-            await at.actor.request_address(POOL, address="10.1.0.1")  # type: ignore[arg-type]
+            await at.actor.request_address(AddressRequest(POOL, "10.1.0.1"))  # type: ignore[arg-type]
         assert before == at.actor.records()
-        assert str(await at.actor.request_address(POOL)) == "10.1.0.1/24"
+        assert str(await at.actor.request_address(AddressRequest(POOL))) == "10.1.0.1/24"
 
 
 async def test_observations_go_pool_by_pool(autojump_clock: trio.testing.MockClock) -> None:
@@ -447,11 +447,11 @@ async def test_observations_go_pool_by_pool(autojump_clock: trio.testing.MockClo
     async with desk() as at:
         subnets = [ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")]
         for subnet in subnets:
-            pool = await at.actor.request_pool(space=LOCAL, version=4, subnet=subnet)
-            await at.actor.request_address(pool.id)
+            pool = await at.actor.request_pool(PoolRequest(LOCAL, 4, subnet))
+            await at.actor.request_address(AddressRequest(pool.id))
         at.actor.begin_epoch("", "dockerd 2", activation=True)
         for subnet in subnets:
-            await at.actor.request_pool(space=LOCAL, version=4, subnet=subnet)
+            await at.actor.request_pool(PoolRequest(LOCAL, 4, subnet))
         for _ in range(3):
             await at.actor.observe([ip_address("10.9.0.1")])
             await trio.sleep(300)
@@ -466,10 +466,10 @@ async def test_observations_go_pool_by_pool(autojump_clock: trio.testing.MockClo
 async def test_it_begins_with_what_the_store_holds(autojump_clock: trio.testing.MockClock) -> None:
     """Records loaded before the start are held: their addresses are taken."""
     async with desk() as at:
-        pool = await at.actor.request_pool(space=LOCAL, version=4, subnet=ip_network("10.1.0.0/30"))
-        await at.actor.request_address(pool.id)
+        pool = await at.actor.request_pool(PoolRequest(LOCAL, 4, ip_network("10.1.0.0/30")))
+        await at.actor.request_address(AddressRequest(pool.id))
         records = at.actor.records()
     async with desk(records=records) as at:
-        assert str(await at.actor.request_address("linkwright-local/10.1.0.0/30")) == "10.1.0.2/30"
+        assert str(await at.actor.request_address(AddressRequest("linkwright-local/10.1.0.0/30"))) == "10.1.0.2/30"
         with pytest.raises(Exhausted):
-            await at.actor.request_address("linkwright-local/10.1.0.0/30")
+            await at.actor.request_address(AddressRequest("linkwright-local/10.1.0.0/30"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from linkwright.errors import Refused
-from linkwright.ipam import LOCAL, Ledger, PoolStatistics, Transition
+from linkwright.ipam import LOCAL, AddressRequest, Ledger, PoolRequest, PoolStatistics, Transition
 from linkwright.ipam.layout import reserved
 from linkwright.model.address import Lease, LeaseKind, LeaseState, Pool
 from linkwright.model.change import Drop, Put
@@ -90,17 +90,15 @@ class Machine(RuleBasedStateMachine):
         subnet, subrange, option = pool
         key, _, value = option.partition("=")
         before = len(self.ledger.pools())
-        self.do(
-            "request_pool",
-            commits=commits,
-            space=LOCAL,
+        request = PoolRequest(
+            LOCAL,
             version=6 if ":" in subnet else 4,
             subnet=None if not subnet else ip_network(subnet),
-            subrange=None if not subrange else ip_network(subrange),
-            options={key: value} if option else None,
+            range=None if not subrange else ip_network(subrange),
+            options={key: value} if option else {},
             listener=listener,
-            now=self.clerk.now,
         )
+        self.do("request_pool", request, commits=commits, now=self.clerk.now)
         assert len(self.ledger.pools()) - before in {0, 1}
 
     @rule(pool=ids, commits=st.booleans())
@@ -115,16 +113,8 @@ class Machine(RuleBasedStateMachine):
         """RequestAddress of every kind, also in pools that only their id tells of."""
         wanted = ip_address(address) if address else None
         held = {(lease.pool, lease.address): lease for lease in self.clerk.leases()}
-        transition = self.do(
-            "request_address",
-            pool,
-            commits=commits,
-            address=wanted,
-            kind=kind,
-            owner=owner,
-            mac=mac,
-            now=self.clerk.now,
-        )
+        request = AddressRequest(pool, wanted, kind, owner, mac)
+        transition = self.do("request_address", request, commits=commits, now=self.clerk.now)
         if transition is not None:
             former = held.get((pool, transition.answer.ip))
             lease = next(

@@ -7,22 +7,21 @@ checked. What was reserved there and not stored here is free again with the next
 import inspect
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final, TypeVar
 
 import importlib_metadata
 import trio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from linkwright import __version__
 from linkwright.engine.bounded import DEADLINE, Somewhere, Threads
 from linkwright.engine.registry import Origin
 from linkwright.errors import DriverFault, LinkwrightError, Refused, Unavailable
-from linkwright.ipam import Ledger
+from linkwright.ipam import AddressRequest, Ledger, PoolRequest
 from linkwright.ipam.actor import Actor
-from linkwright.ipam.asking import is_automatic
 from linkwright.ipam.backend import API, AddressAsked, Backend, Builtin, Held, PoolAsked
-from linkwright.model import Lease, LeaseKind, LeaseState, Pool, Prefix
+from linkwright.model import Lease, LeaseState, Pool, Prefix
 from linkwright.model.address import Address, Interface
 from linkwright.model.change import Commit
 
@@ -110,75 +109,36 @@ class Backed(Actor):
         self._somewhere = somewhere or Threads()
         self._turn = trio.Lock()
 
-    async def request_pool(
-        self,
-        *,
-        space: str,
-        version: int,
-        subnet: Prefix | Interface | None = None,
-        size: int | None = None,
-        subrange: Prefix | Interface | None = None,
-        options: Mapping[str, str] | None = None,
-        listener: str = "",
-    ) -> Pool:
+    async def request_pool(self, request: PoolRequest) -> Pool:
         """Have the back-end choose or confirm the subnet, unless it is one that we hold: then it has."""
         backend = self._installed.backend
-        prefix = f"{backend.name}."
-        own = {key: value for key, value in (options or {}).items() if key.startswith(prefix)}
-        rest = {key: value for key, value in (options or {}).items() if key not in own}
-        wanted, inner = _prefix(subnet), _prefix(subrange)
-        if wanted is not None and is_automatic(wanted):
-            size, wanted = wanted.prefixlen, None
-        if wanted is None or not any((pool.space, pool.subnet) == (space, wanted) for pool in self._ledger.pools()):
-            async with self._turn:
-                taken = (*await self._routes(), *(pool.subnet for pool in self._ledger.pools()))
-                asked = PoolAsked(version, wanted, size, inner, own, taken)
-                chosen = await self._question(lambda: backend.pool(asked))
-                if chosen is not None:
-                    self._check_pool(chosen, asked)
-                    wanted, size = chosen, None
-                return await super().request_pool(
-                    space=space,
-                    version=version,
-                    subnet=wanted,
-                    size=size,
-                    subrange=inner,
-                    options=rest,
-                    listener=listener,
-                )
-        return await super().request_pool(
-            space=space, version=version, subnet=wanted, subrange=inner, options=rest, listener=listener
-        )
-
-    async def request_address(
-        self,
-        pool_id: str,
-        *,
-        address: Address | None = None,
-        kind: LeaseKind = LeaseKind.ENDPOINT,
-        owner: str = "",
-        mac: str = "",
-        listener: str = "",
-    ) -> Interface:
-        """Have the back-end reserve the address, unless it is one that we hold: then Docker replays, or is mistaken."""
-        pool = next((pool for pool in self._ledger.pools() if pool.id == pool_id), None)
-        if pool is None or (address is not None and self._ledger.holds(pool, address)):
-            return await super().request_address(
-                pool_id, address=address, kind=kind, owner=owner, mac=mac, listener=listener
-            )
+        own = {key: value for key, value in request.options.items() if key.startswith(f"{backend.name}.")}
+        request = evolve(request, options={key: value for key, value in request.options.items() if key not in own})
+        if request.subnet is not None and request.automatic:
+            request = evolve(request, subnet=None, size=request.subnet.prefixlen)
+        if any((pool.space, pool.subnet) == (request.space, request.subnet) for pool in self._ledger.pools()):
+            return await super().request_pool(request)
         async with self._turn:
-            asked = AddressAsked(pool.subnet, address, pool.range, kind, owner, mac)
+            taken = (*await self._routes(), *(pool.subnet for pool in self._ledger.pools()))
+            asked = PoolAsked(request.version, request.subnet, request.size, request.range, own, taken)
+            chosen = await self._question(lambda: backend.pool(asked))
+            if chosen is not None:
+                self._check_pool(chosen, asked)
+                request = evolve(request, subnet=chosen)
+            return await super().request_pool(request)
+
+    async def request_address(self, request: AddressRequest) -> Interface:
+        """Have the back-end reserve the address, unless it is one that we hold: then Docker replays, or is mistaken."""
+        pool = next((pool for pool in self._ledger.pools() if pool.id == request.pool), None)
+        if pool is None or (request.address is not None and self._ledger.holds(pool, request.address)):
+            return await super().request_address(request)
+        async with self._turn:
+            asked = AddressAsked(pool.subnet, request.address, pool.range, request.kind, request.owner, request.mac)
             chosen = await self._question(lambda: self._installed.backend.address(asked))
             if chosen is not None:
                 self._check_address(chosen, asked)
-            return await super().request_address(
-                pool_id,
-                address=address if chosen is None else chosen,
-                kind=kind,
-                owner=owner,
-                mac=mac,
-                listener=listener,
-            )
+                request = evolve(request, address=chosen)
+            return await super().request_address(request)
 
     async def settle(self) -> None:
         """Tell the back-end all that is held. LinkwrightError if it could not be told: it will be, the next time."""
@@ -215,7 +175,3 @@ class Backed(Actor):
 
     def _fault(self, text: str) -> DriverFault:
         return DriverFault(f"{self._installed} broke its contract: {text}")
-
-
-def _prefix(subnet: Prefix | Interface | None) -> Prefix | None:
-    return subnet.network if isinstance(subnet, IPv4Interface | IPv6Interface) else subnet

@@ -15,8 +15,9 @@ from linkwright import wire
 from linkwright.daemon.holdings import Holdings
 from linkwright.engine.engine import Engine
 from linkwright.errors import Conflict
+from linkwright.ipam import GLOBAL, LOCAL, AddressRequest, PoolName, PoolRequest
 from linkwright.ipam.actor import Actor
-from linkwright.ipam.spaces import GLOBAL, LOCAL, PoolName, said
+from linkwright.ipam.spaces import said
 from linkwright.model import LeaseKind
 from linkwright.wire import replies, requests
 from linkwright.wire.replies import Api, Empty
@@ -176,15 +177,10 @@ async def _spaces(_: Listener, __: requests.AddressSpaces) -> wire.Reply:
 
 
 async def _request_pool(listener: Listener, call: requests.RequestPool) -> wire.Reply:
-    pool = await listener.ipam.request_pool(
-        space=call.space,
-        version=call.version,
-        subnet=call.subnet,
-        size=call.prefix_length,
-        subrange=call.sub_range,
-        options=call.options,
-        listener=listener.name,
+    wanted = PoolRequest(
+        call.space, call.version, call.subnet, call.prefix_length, call.sub_range, call.options, listener.name
     )
+    pool = await listener.ipam.request_pool(wanted)
     return replies.PoolReply(pool.id, pool.subnet)
 
 
@@ -194,26 +190,17 @@ async def _release_pool(listener: Listener, call: requests.ReleasePool) -> wire.
 
 
 async def _request_address(listener: Listener, call: requests.RequestAddress) -> wire.Reply:
+    kind = LeaseKind.GATEWAY if call.is_gateway else LeaseKind.ENDPOINT
+    wanted = AddressRequest(call.pool, call.address, kind, call.owner, str(call.mac or ""), listener.name)
     try:
-        return await _give_address(listener, call)
+        address = await listener.ipam.request_address(wanted)
     except Conflict:
         if call.address is None or call.is_gateway:
             raise
         pool = PoolName.parse(call.pool)
         if not await listener.engine.ending.evict(said(pool.space), pool.subnet, call.address):
             raise
-        return await _give_address(listener, call)
-
-
-async def _give_address(listener: Listener, call: requests.RequestAddress) -> wire.Reply:
-    address = await listener.ipam.request_address(
-        call.pool,
-        address=call.address,
-        kind=LeaseKind.GATEWAY if call.is_gateway else LeaseKind.ENDPOINT,
-        owner=call.owner,
-        mac=str(call.mac or ""),
-        listener=listener.name,
-    )
+        address = await listener.ipam.request_address(wanted)
     return replies.AddressReply(address)
 
 

@@ -8,6 +8,7 @@ from ipaddress import ip_interface
 
 from linkwright.daemon.holdings import Holdings, ours
 from linkwright.errors import Refused
+from linkwright.ipam import AddressRequest
 from linkwright.ipam.actor import Actor
 from linkwright.model import LeaseKind, StoredNetwork
 from linkwright.sdk import Claim
@@ -33,7 +34,7 @@ class Claimed:
         # Of several pools on one subnet Docker does not say which is the network's: the one that was asked for last.
         pool = max(pools, key=lambda pool: pool.created)
         address = await self._ipam.request_address(
-            pool.id, address=claim.address, kind=LeaseKind.HOST, owner=_owner(network), listener=pool.listener
+            AddressRequest(pool.id, claim.address, LeaseKind.HOST, _owner(network), listener=pool.listener)
         )
         return str(address.ip)
 

@@ -3,6 +3,7 @@
 ``Ledger`` is the state, ``actor.Actor`` (imported by itself, since it needs trio) owns one and makes it durable.
 """
 
+from linkwright.ipam.asking import AddressRequest, PoolRequest
 from linkwright.ipam.automatic import DefaultPool, docker_defaults, unique_local
 from linkwright.ipam.block import PoolStatistics
 from linkwright.ipam.book import Transition
@@ -18,11 +19,13 @@ __all__ = [
     "LOCAL",
     "OPTIONS",
     "REST",
+    "AddressRequest",
     "DefaultPool",
     "Epoch",
     "Happening",
     "Ledger",
     "PoolName",
+    "PoolRequest",
     "PoolStatistics",
     "Transition",
     "Unconfirmed",

@@ -20,7 +20,7 @@ import trio
 from attrs import define, field, frozen
 
 from linkwright.errors import LinkwrightError, Refused, Stopping, Unavailable
-from linkwright.ipam.asking import is_automatic
+from linkwright.ipam.asking import AddressRequest, PoolRequest
 from linkwright.ipam.block import PoolStatistics
 from linkwright.ipam.book import Transition
 from linkwright.ipam.epochs import Epoch
@@ -136,57 +136,18 @@ class Actor:
 
     # --- requests: see Ledger for what they mean and raise; all of them also raise Unavailable and Stopping ---
 
-    async def request_pool(
-        self,
-        *,
-        space: str,
-        version: int,
-        subnet: Prefix | Interface | None = None,
-        size: int | None = None,
-        subrange: Prefix | Interface | None = None,
-        options: Mapping[str, str] | None = None,
-        listener: str = "",
-    ) -> Pool:
+    async def request_pool(self, request: PoolRequest) -> Pool:
         """Hold a pool; where it is to be chosen, the host's routes are read first, and kept clear of."""
-        routes = await self._routes() if is_automatic(subnet) else ()
-
-        def work(now: float) -> Transition[Pool]:
-            return self._ledger.request_pool(
-                space=space,
-                version=version,
-                subnet=subnet,
-                size=size,
-                subrange=subrange,
-                options=options,
-                listener=listener,
-                routes=routes,
-                now=now,
-            )
-
-        return await self._ask(work)
+        routes = await self._routes() if request.automatic else ()
+        return await self._ask(lambda now: self._ledger.request_pool(request, routes=routes, now=now))
 
     async def release_pool(self, pool_id: str) -> None:
         """Give back one reference to a pool."""
         await self._ask(lambda now: self._ledger.release_pool(pool_id, now=now))
 
-    async def request_address(
-        self,
-        pool_id: str,
-        *,
-        address: Address | None = None,
-        kind: LeaseKind = LeaseKind.ENDPOINT,
-        owner: str = "",
-        mac: str = "",
-        listener: str = "",
-    ) -> Interface:
+    async def request_address(self, request: AddressRequest) -> Interface:
         """Hold an address; answered with the prefix length of the subnet."""
-
-        def work(now: float) -> Transition[Interface]:
-            return self._ledger.request_address(
-                pool_id, address=address, kind=kind, owner=owner, mac=mac, listener=listener, now=now
-            )
-
-        return await self._ask(work)
+        return await self._ask(lambda now: self._ledger.request_address(request, now=now))
 
     async def release_address(self, pool_id: str, address: Address) -> None:
         """Give an address back."""

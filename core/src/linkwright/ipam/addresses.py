@@ -6,9 +6,10 @@ What a request for an address that is held already means is decided in ``epochs`
 from collections import Counter
 from datetime import UTC, datetime
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from linkwright.errors import Conflict, Exhausted, Refused
+from linkwright.ipam.asking import AddressRequest
 from linkwright.ipam.block import Block, View
 from linkwright.ipam.book import Book, Draft
 from linkwright.ipam.epochs import Epoch, Verdict, judge
@@ -19,29 +20,20 @@ from linkwright.model.address import Address, Lease, LeaseKind, LeaseState, Pool
 _SHOWN = 3  # how many holders a message names
 
 
-@frozen
-class Asker:
-    """What an address is wanted for, and by whom, as far as the request tells."""
-
-    kind: LeaseKind = LeaseKind.ENDPOINT
-    owner: str = ""
-    mac: str = ""
-
-
-def request(book: Book, draft: Draft, pool: Pool, asker: Asker, *, address: Address | None, now: float) -> Lease:
-    """Give *address* of *pool*, or one that is free if None."""
+def request(book: Book, draft: Draft, pool: Pool, asked: AddressRequest, *, now: float) -> Lease:
+    """Give the address of *pool* that *asked* names, or one that is free if it names none."""
     block, view, present = book.block(pool), book.view(pool), book.epochs.of(pool.listener)
 
     def wanted(address: Address) -> Lease:
-        return Lease(pool.id, address, asker.kind, owner=asker.owner, mac=asker.mac, since=now, epoch=present.number)
+        return Lease(pool.id, address, asked.kind, owner=asked.owner, mac=asked.mac, since=now, epoch=present.number)
 
-    if address is not None:
-        _check(address, pool, block, asker)
-        lease = _exactly(draft, block, pool, wanted(address), present)
-    elif asker.kind is LeaseKind.GATEWAY:
+    if asked.address is not None:
+        _check(asked.address, pool, block, asked.kind)
+        lease = _exactly(draft, block, pool, wanted(asked.address), present)
+    elif asked.kind is LeaseKind.GATEWAY:
         lease = _left_gateway(draft, block, view, present) or wanted(_lowest(draft, block, view))
     else:
-        lease = wanted(_rested(draft, block, view, asker))
+        lease = wanted(_rested(draft, block, view, asked))
     draft.give(lease)
     return lease
 
@@ -83,9 +75,9 @@ def holder(lease: Lease) -> str:
     return f"{what}{name} since {datetime.fromtimestamp(lease.since, UTC).isoformat(timespec='seconds')}"
 
 
-def _check(address: Address, pool: Pool, block: Block, asker: Asker) -> None:
+def _check(address: Address, pool: Pool, block: Block, kind: LeaseKind) -> None:
     if address not in pool.subnet:
-        purpose = "gateway" if asker.kind is LeaseKind.GATEWAY else "address"
+        purpose = "gateway" if kind is LeaseKind.GATEWAY else "address"
         raise Refused(f"the {purpose} {address} lies outside of {pool.subnet}, the subnet of {pool.id}; choose another")
     if address in block.reserved:
         what = block.reserved[address]
@@ -131,9 +123,9 @@ def _lowest(draft: Draft, block: Block, view: View) -> Address:
     return _recall(draft, block, view) if offset is None else address_at(offset, block.subnet)
 
 
-def _rested(draft: Draft, block: Block, view: View, asker: Asker) -> Address:
+def _rested(draft: Draft, block: Block, view: View, asked: AddressRequest) -> Address:
     """The address that its asker had last, else the one free for longest, else one remembered for somebody else."""
-    former = view.keepsakes.get(view.keepsake(asker.kind, owner=asker.owner, mac=asker.mac))
+    former = view.keepsakes.get(view.keepsake(asked.kind, owner=asked.owner, mac=asked.mac))
     if former is not None:
         return former
     offset = block.allocator.next_free(view.span.first, view.span.last)

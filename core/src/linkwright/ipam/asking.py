@@ -1,15 +1,14 @@
-"""What a RequestPool asks for, checked and normalised. No state: whether it can be had is for ``pools``."""
+"""What RequestPool and RequestAddress ask for. No state: whether it can be had is for ``pools`` and ``addresses``."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Interface, IPv6Interface
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from linkwright.errors import Refused
 from linkwright.ipam import spaces
 from linkwright.ipam.options import PoolOptions
 from linkwright.ipam.spaces import within
-from linkwright.model.address import Interface, Prefix
+from linkwright.model.address import Address, LeaseKind, Prefix
 
 #: What was asked for where any pool of prefix length 0 would do, by IP version.
 _EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
@@ -17,59 +16,56 @@ _EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
 @frozen
 class PoolRequest:
-    """A RequestPool that makes sense. ``subnet`` None: choose one of prefix length ``size``, None: as configured."""
+    """A pool that is wanted, as it was asked for: what makes no sense is refused by :meth:`checked`, in the ledger."""
 
     space: str
-    version: int
-    subnet: Prefix | None
-    size: int | None
-    range: Prefix | None
-    options: PoolOptions
-    listener: str
+    version: int  # 4 or 6
+    subnet: Prefix | None = None  # None: choose one
+    size: int | None = None  # its prefix length where it is to be chosen; None: as configured
+    range: Prefix | None = None
+    options: Mapping[str, str] = field(factory=dict)  # the pairs of --ipam-opt
+    listener: str = ""  # the socket it came by
 
-    @classmethod
-    def of(
-        cls,
-        *,
-        space: str,
-        version: int,
-        subnet: Prefix | Interface | None,
-        size: int | None,
-        subrange: Prefix | Interface | None,
-        options: Mapping[str, str],
-        listener: str,
-    ) -> "PoolRequest":
-        """Check and normalise: host bits are masked, ``0.0.0.0/N`` and ``::/N`` are requests for any pool of /N."""
-        spaces.check(space)
-        parsed = PoolOptions.parse(options)
-        if parsed.space:
-            space = spaces.named(parsed.space)
-        wanted, inner = _masked(subnet), _masked(subrange)
-        if wanted is not None and wanted.version != version:
-            raise Refused(f"the subnet {wanted} was asked for as an IPv{version} pool; give one of that family")
-        if wanted is None or is_automatic(wanted):
+    @property
+    def automatic(self) -> bool:
+        """Whether a pool is to be chosen: no subnet, or one that begins with the address 0.0.0.0 or ::."""
+        return self.subnet is None or int(self.subnet.network_address) == 0
+
+    def checked(self) -> "PoolRequest":
+        """Normalise: in the space of its options, known options alone, ``0.0.0.0/N`` and ``::/N`` as any pool of /N.
+
+        Refused says what makes no sense.
+        """
+        spaces.check(self.space)
+        options, subnet, inner = PoolOptions.parse(self.options), self.subnet, self.range
+        space = spaces.named(options.space) if options.space else self.space
+        if subnet is not None and subnet.version != self.version:
+            raise Refused(f"the subnet {subnet} was asked for as an IPv{self.version} pool; give one of that family")
+        if subnet is None or self.automatic:
             if inner is not None:
                 raise Refused(f"a range ({inner}) without a subnet cannot be placed; give the network a --subnet too")
-            size = size if wanted is None else wanted.prefixlen
+            size = self.size if subnet is None else subnet.prefixlen
             if size == 0:
                 raise Refused(
-                    f"{_EVERYTHING[version]} is every address there is; leave --subnet out to have a pool chosen"
+                    f"{_EVERYTHING[self.version]} is every address there is; leave --subnet out to have a pool chosen"
                 )
-            return cls(space, version, None, size, None, parsed, listener)
-        _check_subnet(wanted)
-        if inner is not None and not within(inner, wanted):
-            raise Refused(f"the range {inner} does not lie in the subnet {wanted}; choose an --ip-range inside it")
-        return cls(space, version, wanted, None, None if inner == wanted else inner, parsed, listener)
+            return evolve(self, space=space, subnet=None, size=size, options=options.given)
+        _check_subnet(subnet)
+        if inner is not None and not within(inner, subnet):
+            raise Refused(f"the range {inner} does not lie in the subnet {subnet}; choose an --ip-range inside it")
+        return evolve(self, space=space, range=None if inner == subnet else inner, options=options.given)
 
 
-def is_automatic(subnet: Prefix | Interface | None) -> bool:
-    """Whether a pool is to be chosen: no subnet, or one that begins with the address 0.0.0.0 or ::."""
-    masked = _masked(subnet)
-    return masked is None or int(masked.network_address) == 0
+@frozen
+class AddressRequest:
+    """An address that is wanted of the pool with the id *pool*: what for, and by whom, as far as is known."""
 
-
-def _masked(prefix: Prefix | Interface | None) -> Prefix | None:
-    return prefix.network if isinstance(prefix, IPv4Interface | IPv6Interface) else prefix
+    pool: str
+    address: Address | None = None  # None: choose one
+    kind: LeaseKind = LeaseKind.ENDPOINT
+    owner: str = ""
+    mac: str = ""
+    listener: str = ""  # counts only where nothing but its id is known of the pool
 
 
 def _check_subnet(subnet: Prefix) -> None:

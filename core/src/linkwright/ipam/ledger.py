@@ -6,15 +6,14 @@ if the caller has gone when they are, :meth:`Ledger.undo` gives back what it was
 nothing. The facts, loaded into a new ledger, give an equal one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from ipaddress import ip_interface
 from typing import Any
 
 from attrs import evolve
 
 from linkwright.ipam import addresses, pools, reclaim
-from linkwright.ipam.addresses import Asker
-from linkwright.ipam.asking import PoolRequest
+from linkwright.ipam.asking import AddressRequest, PoolRequest
 from linkwright.ipam.automatic import Chooser, DefaultPool
 from linkwright.ipam.block import PoolStatistics
 from linkwright.ipam.book import Book, Transition
@@ -77,32 +76,12 @@ class Ledger:
         """
         return self._book.epochs.begin(listener, engine, activation=activation)
 
-    def request_pool(
-        self,
-        *,
-        space: str,
-        version: int,
-        subnet: Prefix | Interface | None = None,
-        size: int | None = None,
-        subrange: Prefix | Interface | None = None,
-        options: Mapping[str, str] | None = None,
-        listener: str = "",
-        routes: Sequence[Prefix] = (),
-        now: float,
-    ) -> Transition[Pool]:
-        """Hold a pool. Without *subnet* one is chosen, of prefix length *size* or as configured, clear of *routes*.
+    def request_pool(self, request: PoolRequest, *, routes: Sequence[Prefix] = (), now: float) -> Transition[Pool]:
+        """Hold a pool; one that is chosen lies clear of *routes*.
 
         Raises Refused for what makes no sense, Conflict where another pool overlaps, Exhausted when none is left.
         """
-        wanted = PoolRequest.of(
-            space=space,
-            version=version,
-            subnet=subnet,
-            size=size,
-            subrange=subrange,
-            options=options or {},
-            listener=listener,
-        )
+        wanted = request.checked()
         with self._book.draft() as draft:
             pool = pools.request(self._book, draft, self._chooser, wanted, routes=routes, now=now)
             return draft.finish(pool)
@@ -116,29 +95,18 @@ class Ledger:
             self._chooser.returned(pool.subnet, now=now)
         return draft.finish(None)
 
-    def request_address(
-        self,
-        pool_id: str,
-        *,
-        address: Address | None = None,
-        kind: LeaseKind = LeaseKind.ENDPOINT,
-        owner: str = "",
-        mac: str = "",
-        listener: str = "",
-        now: float,
-    ) -> Transition[Interface]:
-        """Hold an address, and answer it with the prefix length of the subnet. Without *address* one is chosen.
+    def request_address(self, request: AddressRequest, *, now: float) -> Transition[Interface]:
+        """Hold an address, and answer it with the prefix length of the subnet.
 
-        *listener* counts only where the pool is known by nothing but its id. Raises NotFound for an id that is none
-        of ours, Refused, Conflict with the holder's name, Exhausted with who holds most.
+        Raises NotFound for an id that is none of ours, Refused, Conflict with the holder's name, Exhausted with who
+        holds most.
         """
         with self._book.draft() as draft:
-            pool = self._book.pools.get(pool_id)
+            pool = self._book.pools.get(request.pool)
             if pool is None:
-                pool = pools.revive(self._book, draft, pool_id, listener=listener, now=now)
+                pool = pools.revive(self._book, draft, request.pool, listener=request.listener, now=now)
             pool = pools.touch(self._book, draft, pool)
-            asker = Asker(kind, owner, mac)
-            lease = addresses.request(self._book, draft, pool, asker, address=address, now=now)
+            lease = addresses.request(self._book, draft, pool, request, now=now)
             self._chooser.used(pool.subnet)
             return draft.finish(ip_interface((lease.address, pool.subnet.prefixlen)))
 

@@ -6,7 +6,7 @@ Two pools of one subnet with different ranges are both held (protocol 3.9): they
 Whether two networks on one subnet can work is for their network driver to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from attrs import evolve
@@ -16,7 +16,7 @@ from linkwright.ipam.asking import PoolRequest
 from linkwright.ipam.automatic import Chooser
 from linkwright.ipam.book import Book, Draft
 from linkwright.ipam.happenings import Happening
-from linkwright.ipam.options import PoolOptions
+from linkwright.ipam.options import SPACE
 from linkwright.ipam.spaces import PoolName
 from linkwright.model.address import LeaseState, Pool, Prefix
 
@@ -50,7 +50,7 @@ def revive(book: Book, draft: Draft, pool_id: str, *, listener: str, now: float)
     """
     name = PoolName.parse(pool_id)
     _, _, label = name.space.partition(":")
-    pool = _new(book, name, PoolOptions.parse({"linkwright.space": label} if label else {}), listener, now)
+    pool = _new(book, name, {SPACE: label} if label else {}, listener, now)
     draft.put(pool)
     draft.note(Happening.REVIVED)
     return pool
@@ -82,7 +82,7 @@ def touch(book: Book, draft: Draft, pool: Pool) -> Pool:
     return book.pools[pool.id]
 
 
-def _new(book: Book, name: PoolName, options: PoolOptions, listener: str, now: float) -> Pool:
+def _new(book: Book, name: PoolName, options: Mapping[str, str], listener: str, now: float) -> Pool:
     other = book.overlapping(name.space, name.subnet)
     if other is not None and (other.subnet != name.subnet or other.listener != listener):
         since = datetime.fromtimestamp(other.created, UTC).isoformat(timespec="seconds")
@@ -98,7 +98,7 @@ def _new(book: Book, name: PoolName, options: PoolOptions, listener: str, now: f
         subnet=name.subnet,
         range=name.range,
         listener=listener,
-        options=options.given,
+        options=options,
         created=now,
         born=present.number,
         asked=present.number,
@@ -107,18 +107,18 @@ def _new(book: Book, name: PoolName, options: PoolOptions, listener: str, now: f
     )
 
 
-def _check_options(pool: Pool, options: PoolOptions) -> None:
-    if dict(options.given) != dict(pool.options):
+def _check_options(pool: Pool, options: Mapping[str, str]) -> None:
+    if dict(options) != dict(pool.options):
         raise Conflict(
             f"the pool {pool.id} is held with the options {dict(pool.options)} and was asked for with "
-            f"{dict(options.given)}; use the same --ipam-opt for all networks on one subnet"
+            f"{dict(options)}; use the same --ipam-opt for all networks on one subnet"
         )
 
 
-def _replay(book: Book, draft: Draft, pool: Pool, options: PoolOptions) -> None:
+def _replay(book: Book, draft: Draft, pool: Pool, options: Mapping[str, str]) -> None:
     """Begin the count of references anew: those of this epoch are what Docker holds."""
     present = book.epochs.of(pool.listener)
-    if dict(options.given) != dict(pool.options):  # another network than the one that left this pool behind
+    if dict(options) != dict(pool.options):  # another network than the one that left this pool behind
         for lease in book.block(pool).leases_of(pool.id):
             if lease.state is LeaseState.REMEMBERED:
                 draft.drop(lease)
@@ -126,7 +126,7 @@ def _replay(book: Book, draft: Draft, pool: Pool, options: PoolOptions) -> None:
         evolve(
             pool,
             references=1,
-            options=options.given,
+            options=options,
             asked=present.number,
             seen=present.number,
             engine=present.engine,

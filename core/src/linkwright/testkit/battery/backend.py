@@ -15,7 +15,7 @@ import trio
 from linkwright.daemon.backends import GROUP, Backed, Installed, register
 from linkwright.engine.registry import Origin
 from linkwright.errors import DriverFault
-from linkwright.ipam import LOCAL, Ledger, PoolName, docker_defaults
+from linkwright.ipam import LOCAL, AddressRequest, Ledger, PoolName, PoolRequest, docker_defaults
 from linkwright.ipam.backend import AddressAsked, Backend, Held, LeaseKind, PoolAsked, Refused
 from linkwright.model.address import Address, Prefix
 from linkwright.store import MemoryStore
@@ -129,10 +129,10 @@ class BackendConformance(Battery):
         self.make().settle(())
 
     async def _ask_for_all(self, ipam: Backed, pool: Prefix, known: dict[str, Address]) -> dict[str, Address]:
-        held = await ipam.request_pool(space=LOCAL, version=pool.version, subnet=pool, listener=_LISTENER)
+        held = await ipam.request_pool(PoolRequest(LOCAL, pool.version, pool, listener=_LISTENER))
         found = {}
         for name, kind in (("gateway", LeaseKind.GATEWAY), ("one", LeaseKind.ENDPOINT), ("two", LeaseKind.ENDPOINT)):
-            answer = await ipam.request_address(held.id, address=known.get(name), kind=kind, listener=_LISTENER)
+            answer = await ipam.request_address(AddressRequest(held.id, known.get(name), kind, listener=_LISTENER))
             found[name] = answer.ip
         assert len(set(found.values())) == len(found)
         return found
