@@ -37,7 +37,7 @@ class Claimant(Paper):
         if not self.admits:
             raise sdk.Conflict("not beside those")
 
-    def claims(self, network: sdk.Network[Any], endpoint: sdk.Endpoint | None) -> Any:  # noqa: ARG002 - the core's
+    def claims(self, network: sdk.Network[Any]) -> Any:  # noqa: ARG002 - the core's
         """What was handed in."""
         return self.to_claim
 

@@ -84,6 +84,7 @@ BROKEN: Mapping[str, tuple[Any, str]] = {
     "too many arguments": (like_good(endpoint=lambda _, __, ___, ____: sdk.Wishes()), "takes other arguments"),
     "a keyword that nobody gives": (like_good(join=lambda _, __, ___, *, more: more), "takes other arguments"),
     "a power that takes less": (like_good(admit=lambda _, __: None), "takes other arguments"),
+    "a power that takes more": (like_good(claims=lambda _, __, ___: ()), "takes other arguments"),
     "a power without its keyword": (like_good(skip_gateway=lambda _, __: (True, True)), "takes other arguments"),
     "no method at all": (like_good(network=7), "takes other arguments"),
     "a coroutine": (like_good(network=_async_network), "is a coroutine or a generator"),

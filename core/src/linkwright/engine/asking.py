@@ -125,7 +125,7 @@ class Asking:
         driver, typed = self.drivers.named(network.driver).driver, self.typed(network)
         if not isinstance(driver, Claims):
             return ()
-        answer = await self.drivers.ask(network.driver, lambda: driver.claims(typed, None))
+        answer = await self.drivers.ask(network.driver, lambda: driver.claims(typed))
         return self.drivers.checked(network.driver, answers.claims, answer)
 
     async def wishes(

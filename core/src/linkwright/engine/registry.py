@@ -28,7 +28,7 @@ _SIGNATURES: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = MappingProxyType
         "admit": (3, ()),
         "bindings": (3, ()),
         "publish": (2, ()),
-        "claims": (2, ()),
+        "claims": (1, ()),
     }
 )
 

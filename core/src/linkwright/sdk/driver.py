@@ -120,10 +120,10 @@ class Publishes(Protocol):
 class Claims(Protocol):
     """A driver some of whose networks need what is chosen rather than described."""
 
-    def claims(self, network: Network[Any], endpoint: Endpoint | None) -> tuple[Claim, ...]:
+    def claims(self, network: Network[Any]) -> tuple[Claim, ...]:
         """Return what has to be chosen for *network*; it is in ``network.claims`` whenever wishes are asked for.
 
-        *endpoint* is None: endpoints have no claims of their own yet. Refused if it cannot be had.
+        Asked when the network is made; endpoints have no claims of their own. Refused if it cannot be had.
         """
 
 

@@ -120,7 +120,7 @@ def network(
     )
     if isinstance(driver, sdk.Claims):
         with suppress(Exception):
-            claims = answers.claims(driver.claims(made, None))
+            claims = answers.claims(driver.claims(made))
             chosen = {claim.name: str(claim.address or claim.subnet.pool[-2]) for claim in claims}
             made = evolve(made, claims=chosen)
     return made

@@ -189,7 +189,7 @@ def _powers(question: Question) -> Iterator[str]:
             driver.skip_gateway(network.options, internal=network.internal)
         )
     if isinstance(driver, sdk.Claims):
-        questions["claims"] = lambda: answers.claims(driver.claims(network, None))
+        questions["claims"] = lambda: answers.claims(driver.claims(network))
     if isinstance(driver, sdk.Admits):
         questions["admit"] = lambda: driver.admit(network, (), network.host)
     for name, question_of in questions.items():

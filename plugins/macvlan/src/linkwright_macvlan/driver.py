@@ -20,9 +20,9 @@ class Macvlan(StandsOnParent[Options]):
     options: ClassVar[type[Options]] = Options
     capabilities: ClassVar[sdk.Capabilities] = sdk.Capabilities(connectivity="global", beside=frozenset({"ipvlan"}))
 
-    def claims(self, network: sdk.Network[Any], endpoint: sdk.Endpoint | None) -> tuple[sdk.Claim, ...]:
+    def claims(self, network: sdk.Network[Any]) -> tuple[sdk.Claim, ...]:
         """Addresses for the host, where it is to reach its containers."""
-        return host_access.claims(network) if endpoint is None else ()
+        return host_access.claims(network)
 
     def endpoint(self, network: sdk.Network[Options], endpoint: sdk.Endpoint) -> sdk.Wishes:
         """One link on the parent. It is made down: up, it would take addresses from the LAN's routers for the host.
