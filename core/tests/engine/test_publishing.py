@@ -607,6 +607,64 @@ async def test_b_19_connections_to_a_port_are_forgotten_when_it_is_published_and
     assert [told.count for told in quay.told if isinstance(told, FlowsForgotten)] == [2, 1, 3]
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("why", ["a deadline", "the kernel"])
+async def test_b_19_a_close_that_is_cut_short_has_them_forgotten_when_nothing_leads_there_any_more(
+    quay: World, ending: str, why: str, autojump_clock: object
+) -> None:
+    """Sooner is too soon: a client that sends meanwhile is led to the old place, and tracked, again."""
+    await publish(quay, port(53, 5353, protocol=UDP))
+    tracked = [Flows(UDP, LAN, 5353), Flows(UDP, LAN, 5354)]
+    leads_there = ("element", "wildcard4", "udp", "5353")
+    if why == "the kernel":
+        refuse(quay.kernel, leads_there)
+        await ENDINGS[ending](quay)  # type: ignore[misc]
+    else:
+        quay.kernel.delay = 1.0
+        with trio.move_on_after(0.5) as deadline:
+            await ENDINGS[ending](quay)  # type: ignore[misc]
+        assert deadline.cancelled_caught
+        quay.kernel.delay = 0.0
+        refuse(quay.kernel, leads_there)
+    await quay.engine.collecting.collect()
+    await quay.engine.reconcile.heal()
+    assert leads_there in quay.host()
+    quay.kernel.flows = list(tracked)
+    await quay.engine.reconcile.heal()
+    assert quay.kernel.flows == tracked
+
+    refuse(quay.kernel)
+    await quay.engine.reconcile.heal()
+    assert leads_there not in quay.host()
+    assert quay.kernel.flows == tracked[1:]
+
+    quay.kernel.flows = list(tracked)
+    await quay.engine.reconcile.heal()
+    assert quay.kernel.flows == tracked
+
+
+async def test_b_19_who_has_the_port_of_a_close_that_was_cut_short_keeps_its_connections(
+    quay: World, autojump_clock: object
+) -> None:
+    """Another container publishes it before the next look: what was tracked before it is forgotten, and no more."""
+    await joined(quay, OTHER, "10.1.0.3/24", "/run/docker/netns/other")
+    await publish(quay, port(53, 5353, protocol=UDP))
+    quay.kernel.delay = 1.0
+    with trio.move_on_after(0.5):
+        await quay.engine.endpoints.leave(NETWORK, ENDPOINT)
+    quay.kernel.delay = 0.0
+    before, after = Flows(UDP, ANY4, 5353), Flows(UDP, LAN, 5353)
+    quay.kernel.flows = [before]
+
+    await publish(quay, port(53, 5353, on=LAN, protocol=UDP), endpoint=OTHER)
+    quay.kernel.flows = [after]
+    await quay.engine.reconcile.heal()
+    assert (led(quay), quay.kernel.flows) == ({"192.0.2.1 udp 5353": ("10.1.0.3", "53")}, [after])
+
+    await quay.engine.endpoints.leave(NETWORK, OTHER)
+    assert quay.kernel.flows == []
+
+
 async def test_what_cannot_be_forgotten_is_told_and_harms_nothing(quay: World, autojump_clock: object) -> None:
     """The port stands: a kernel that refuses, or takes for ever, is no reason to start no container."""
     quay.kernel.refuse_moments = errno.EPERM

@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+import trio
 from core.tests.engine.conftest import ENDPOINT, NETWORK, SANDBOX, World
 from core.tests.engine.paper import Paper, registered
 from core.tests.engine.stubborn import refuse
@@ -66,8 +67,8 @@ async def test_it_is_never_done_unasked(world: World) -> None:
     assert ("link", KEPT) not in world.host()
 
 
-async def test_a_link_deleted_in_its_sandbox_is_missed_there(world: World) -> None:
-    """Of a macvlan nothing stays on the host: its sandbox is looked into, and it is known by its addresses."""
+async def child(world: World) -> None:
+    """An endpoint whose link is a macvlan, which Docker has taken into its sandbox."""
     driver = Paper(
         network=lambda _: Wishes.of(PARENT),
         endpoint=lambda _, __: Wishes.of(CHILD),
@@ -80,6 +81,11 @@ async def test_a_link_deleted_in_its_sandbox_is_missed_there(world: World) -> No
     )
     await world.engine.networks.create(described)
     await joined(world, "lwm1")
+
+
+async def test_a_link_deleted_in_its_sandbox_is_missed_there(world: World) -> None:
+    """Of a macvlan nothing stays on the host: its sandbox is looked into, and it is known by its addresses."""
+    await child(world)
     endpoint = world.engine.state.endpoints[ENDPOINT]
     world.kernel.handed["lwm1"] = Handover("lwm1", SANDBOX, addresses=endpoint.addresses)
     assert await rebuilt(world) == []
@@ -135,4 +141,29 @@ async def test_what_the_kernel_refuses_leaves_nothing_behind_and_is_told(world: 
     assert before == world.host()
 
     world.kernel.handover_fails = 0
+    assert await rebuilt(world) == [("joined", True)]
+
+
+@pytest.mark.parametrize("made", ["veth", "macvlan"])
+async def test_an_operator_who_goes_away_meanwhile_leaves_nothing_half_made(
+    world: World, made: str, autojump_clock: object
+) -> None:
+    """While it is made or while it is handed over; and the next time that one asks it is had."""
+    if made == "macvlan":
+        await child(world)
+        world.kernel.destroy_sandbox(SANDBOX)
+        world.kernel.sandboxes.add(SANDBOX)
+    else:
+        await world.network()
+        await joined(world)
+        world.kernel.foreign_delete(("link", KEPT))
+    before = world.host()
+    world.kernel.delay = 1.0
+
+    for moment in (0.5, 1.5):
+        with trio.move_on_after(moment) as deadline:
+            await rebuilt(world)
+        assert deadline.cancelled_caught
+        assert (world.host(), world.kernel.state.lent) == (before, {})
+
     assert await rebuilt(world) == [("joined", True)]

@@ -14,6 +14,8 @@ from attrs import evolve
 from linkwright.errors import KernelError, Unavailable
 from linkwright.kernel.batch import HostIndexes
 from linkwright.kernel.linux import LinuxKernel
+from linkwright.kernel.nftables.firewall import Firewall
+from linkwright.kernel.ruleset import ruleset
 from linkwright.model import LinkFact
 from linkwright.model.mac import Mac
 from linkwright.plan.mark import Mark
@@ -92,6 +94,17 @@ async def test_a_refusal_has_the_kernels_words_the_step_and_who_is_in_the_way(ho
         "A VXLAN device with the specified VNI already exists; "
         "VNI 77 on port 4789 is held by 'flannel.1', a vxlan link that is not ours"
     )
+
+
+@pytest.mark.netns
+async def test_an_element_that_is_refused_is_told_with_the_instances_table(namespace: Namespace) -> None:
+    """A port that is none, of a daemon that is not the only one: what was tried is written as it would be typed."""
+    events, _ = trio.open_memory_channel[KernelEvent](math.inf)
+    firewall = Firewall(ruleset("blue-2"), netns=namespace.path)
+    kernel = LinuxKernel(events=events, firewall=firewall, instance="blue-2", netns=namespace.path)
+    async with firewall, kernel:
+        with pytest.raises(KernelError, match=r"`nft add element inet linkwright_blue_2 wildcard4 \{ tcp \. many : "):
+            await kernel.apply(creates(Element("wildcard4", ("tcp", "many"), ("10.0.0.2", "80"))))
 
 
 @pytest.mark.netns

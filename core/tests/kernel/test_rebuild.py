@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
+import trio
 from attrs import evolve
 
 from linkwright.errors import KernelError
@@ -136,6 +137,24 @@ async def test_what_cannot_be_dressed_is_in_no_sandbox(host: RealHost, sandbox: 
     assert refused.value.code == errno.EEXIST
     assert [one["ifname"] for one in json.loads(sandbox.run("ip", "-j", "link"))] == ["lo"]
     assert ("link", "lwh0") not in (await host.kernel.observe([PAIR.key])).resources
+
+
+@pytest.mark.parametrize("wish", [PAIR, CHILD], ids=["veth", "macvlan"])
+async def test_a_caller_that_goes_away_meanwhile_leaves_all_of_it_or_nothing(
+    host: RealHost, sandbox: Namespace, wish: Link
+) -> None:
+    """At whatever moment: what was moved and not yet dressed would be known there, and missed by nobody."""
+    link, moment = wish.kind.peer if isinstance(wish.kind, Veth) else wish.name, 0.0002
+    while True:
+        await host.kernel.apply([Step(Action.CREATE, wish)])
+        with trio.move_on_after(moment) as deadline:
+            assert await host.kernel.hand_over(to(sandbox, link)) == "eth0"
+        if not deadline.cancelled_caught:
+            break
+        await host.kernel.apply([Step(Action.DELETE, wish)])  # as its maker does; by then the sandbox is clear
+        assert [one["ifname"] for one in json.loads(sandbox.run("ip", "-j", "link"))] == ["lo"]
+        moment *= 1.5
+    assert {one["local"] for one in shown(sandbox, "eth0")["addr_info"]} >= {str(one.ip) for one in ADDRESSES}
 
 
 async def test_a_sandbox_that_is_none_is_refused_in_words(host: RealHost) -> None:

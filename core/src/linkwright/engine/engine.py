@@ -4,6 +4,7 @@ It is handed a kernel, a store's ``commit``, drivers and clocks, and holds no nu
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from linkwright.engine.applying import Applying
 from linkwright.engine.asking import Asking
@@ -31,6 +32,7 @@ from linkwright.engine.state import State
 from linkwright.engine.vitality import Vitality
 from linkwright.model import Endpoint, StoredNetwork
 from linkwright.model.change import Commit
+from linkwright.plan import render, table_name
 
 
 async def _nothing_to_give_back(_: StoredNetwork, __: Endpoint) -> None:
@@ -74,6 +76,7 @@ class Engine:
             observer=observer,
             somewhere=somewhere,
         )
+        rendered = partial(render, table=table_name(instance))
         desired = Desired()
         self.desiring = Desiring(state=self.state, asking=self.asking, desired=desired)
         borrowing = Borrowing(
@@ -84,6 +87,7 @@ class Engine:
             applying=self.applying,
             kernel=kernel,
             observer=observer,
+            render=rendered,
             frozen=lambda: self.desiring.frozen,
             named=docker_bridges,
             asks=witnessed,
@@ -161,6 +165,7 @@ class Engine:
             kernel=kernel,
             vitality=self.vitality,
             observer=observer,
+            render=rendered,
         )
         self.parents = Parents(
             state=self.state, desired=desired, kernel=kernel, vitality=self.vitality, observer=observer
@@ -176,12 +181,14 @@ class Engine:
                 desired=desired,
                 kernel=kernel,
                 observer=observer,
+                render=rendered,
                 frozen=lambda: self.desiring.frozen,
                 serves=repairing.serves,
             ),
             others=self.others,
             borrowing=borrowing,
             parents=self.parents,
+            publishing=self.publishing,
             collecting=self.collecting,
             observer=observer,
             clock=clock,

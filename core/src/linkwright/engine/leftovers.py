@@ -16,7 +16,7 @@ from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.others import SET as OTHERS
 from linkwright.engine.ports import Kernel
 from linkwright.errors import KernelError, LinkwrightError
-from linkwright.plan import SHARED, Bridge, Key, Link, Mark, Plan, Resource, Snapshot, Step, diff, render
+from linkwright.plan import SHARED, Bridge, Key, Link, Mark, Plan, Resource, Snapshot, Step, diff
 
 
 class Leftovers:
@@ -28,16 +28,19 @@ class Leftovers:
         desired: Desired,
         kernel: Kernel,
         observer: Observer,
+        render: Callable[[Step], str],
         frozen: Callable[[], Iterable[str]],
         serves: Callable[[Mark], bool],
     ) -> None:
         """Take the parts. *frozen* gives the networks of which it is not known what they wish for.
 
-        *serves* tells whether a container runs on the network, or has the endpoint, that a mark names.
+        *serves* tells whether a container runs on the network, or has the endpoint, that a mark names. *render* puts a
+        step in words, the firewall's tables called as this instance calls them.
         """
         self._desired = desired
         self._kernel = kernel
         self._observer = observer
+        self._render = render
         self._frozen = frozen
         self._serves = serves
 
@@ -85,7 +88,7 @@ class Leftovers:
             self._observer(Drift.unrepaired(error, network_id))
             return steps
         for step in steps:
-            self._observer(Drift("leftover", repaired=True, text=render(step), network=network_id))
+            self._observer(Drift("leftover", repaired=True, text=self._render(step), network=network_id))
         return steps
 
     def _unwanted(self, found: Mapping[Key, Resource]) -> dict[Key, Resource]:

@@ -174,6 +174,7 @@ class Networks:
         except (KernelError, Unavailable) as error:
             # Docker forgets it whatever we say: what is left is marked as ours and nobody's wish, and is swept.
             self._observer(Drift("kernel", repaired=False, text=str(error), network=network.id))
+            self._publishing.cut_short(endpoints)
             self._applying.forget(scopes)
         await self._publishing.ended(endpoints)
         await self._state.commit(*(Drop(endpoint) for endpoint in endpoints), Drop(network))

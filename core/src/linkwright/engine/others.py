@@ -19,7 +19,7 @@ from linkwright.engine.desired import Scope
 from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.ports import Kernel
 from linkwright.errors import LinkwrightError
-from linkwright.plan import Bridge, Element, Key, Link, Plan, Resource, Snapshot, diff, render
+from linkwright.plan import Bridge, Element, Key, Link, Plan, Resource, Snapshot, Step, diff
 
 #: The firewall's set (``kernel.ruleset``), and who wishes for what is in it: no network, the host.
 SET: Final = "others"
@@ -38,6 +38,7 @@ class Others:
         applying: Applying,
         kernel: Kernel,
         observer: Observer,
+        render: Callable[[Step], str],
         frozen: Callable[[], Iterable[str]],
         named: Iterable[str] = (),
         asks: bool = False,
@@ -45,12 +46,14 @@ class Others:
         """Take the parts. *frozen* gives the networks of which it is not known what they have adopted.
 
         *named* are bridges that are Docker's whatever they are called. With *asks* there is a witness that will tell
-        of more (``learn``); until it has, what is in the set stays.
+        of more (``learn``); until it has, what is in the set stays. *render* puts a step in words, the firewall's
+        tables called as this instance calls them.
         """
         self._desired = applying.desired
         self._applying = applying
         self._kernel = kernel
         self._observer = observer
+        self._render = render
         self._frozen = frozen
         self._named = frozenset(named)
         self._learned: frozenset[str] | None = None if asks else frozenset()
@@ -94,7 +97,7 @@ class Others:
                 self._observer(Drift("element", repaired=False, text=str(error)))
                 return Plan()
         for step in plan.steps:
-            self._observer(Drift("element", repaired=True, text=render(step)))
+            self._observer(Drift("element", repaired=True, text=self._render(step)))
         return plan
 
     async def _held(self, names: Iterable[str]) -> Mapping[Key, Resource]:

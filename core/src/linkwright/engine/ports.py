@@ -61,7 +61,8 @@ class Kernel(Protocol):
     async def hand_over(self, handover: Handover) -> str:
         """Do with a link of the host what Docker does after Join, and return its name in the sandbox.
 
-        KernelError; then it is in no sandbox, and what there still is of it on the host is the caller's to remove.
+        KernelError; then it is in no sandbox, and what there still is of it on the host is the caller's to remove. So
+        it is for a cancelled caller, when what has started has ended: before the next steps that are applied.
         """
 
     def boot_id(self) -> str:

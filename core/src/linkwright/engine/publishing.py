@@ -7,7 +7,8 @@ closed  stored → elements gone → sockets closed → tracked connections forg
 
 So no port is led into a container before it is known to be free, and none is free while packets to it are still led
 there. What fails on the way in is taken back, all of it: Docker sends no Revoke after a Program that failed. On the way
-out nothing fails once the intent is stored: what the kernel will not give up is nobody's wish then, and is swept.
+out nothing fails once the intent is stored: what the kernel will not give up is nobody's wish then, and is swept. Until
+then packets are led there still and would be tracked anew, so that connections are forgotten after the sweep.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 import trio
-from attrs import evolve
+from attrs import evolve, frozen
 
 from linkwright.engine.applying import CLEANUP, Applying
 from linkwright.engine.asking import Asking
@@ -28,6 +29,7 @@ from linkwright.engine.storing import store_or_take_back
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Refused, Unavailable
 from linkwright.model import Address, Endpoint, Flows, PortBinding, StoredNetwork
 from linkwright.model.change import Put
+from linkwright.plan import Key
 
 #: Seconds that forgetting connections may take. What stands does not depend on it, and Docker waits for the answer.
 FORGETTING: Final = 2.0
@@ -40,6 +42,14 @@ class PortTaken(Conflict):
         """Keep both."""
         super().__init__(text)
         self.holder = holder
+
+
+@frozen
+class _CutShort:
+    """Ports that were given up while the kernel may have led there still, and the elements by which it did."""
+
+    published: tuple[PortBinding, ...]
+    elements: frozenset[Key]
 
 
 class Publishing:
@@ -63,6 +73,7 @@ class Publishing:
         self._host_ports = host_ports
         self._observer = observer
         self._book = PortBook()
+        self._cut_short: set[_CutShort] = set()
 
     # --- making --------------------------------------------------------------------------------------------------
 
@@ -180,12 +191,31 @@ class Publishing:
                 await self._applying.remove([scope])
         except BaseException as error:
             # Nobody asks again, whatever is answered: what is left in the kernel is nobody's wish now, and is swept.
+            self.cut_short([endpoint])
             self._applying.forget([scope])
             self._release(endpoint)
             if not isinstance(error, KernelError | Unavailable):
                 raise
             self._observer(Drift("kernel", repaired=False, text=str(error), network=endpoint.network))
         await self._released([endpoint])
+
+    def cut_short(self, endpoints: Iterable[Endpoint]) -> None:
+        """Note, before their wishes are forgotten, that the kernel may lead to the ports of *endpoints* for a while."""
+        for endpoint in endpoints:
+            elements = frozenset(key for key in self._applying.desired.of(outside_of(endpoint)) if key[0] == "element")
+            if elements:
+                self._cut_short.add(_CutShort(endpoint.published, elements))
+
+    async def catch_up(self) -> None:
+        """Have connections forgotten to ports that were cut short, where nothing leads there any more.
+
+        Not while somebody else has the port: what was tracked before was forgotten when that was made.
+        """
+        for cut in tuple(self._cut_short):
+            leading = self._applying.desired.unwanted((await self._kernel.observe(cut.elements)).resources)
+            if not leading and not any(self._book.holder(binding, beside="") for binding in cut.published):
+                self._cut_short.discard(cut)
+                await self._forget_flows(cut.published)
 
     async def ended(self, endpoints: Iterable[Endpoint]) -> None:
         """Let go of the ports of *endpoints*, which the kernel has no more."""

@@ -21,6 +21,7 @@ from linkwright.engine.observation import Drift, Observer
 from linkwright.engine.others import Others
 from linkwright.engine.parents import Parents
 from linkwright.engine.ports import Kernel, KernelEvent
+from linkwright.engine.publishing import Publishing
 from linkwright.engine.repairing import Repairing
 from linkwright.engine.state import State
 from linkwright.errors import LinkwrightError
@@ -65,6 +66,7 @@ class Reconcile:
         others: Others,
         borrowing: Borrowing,
         parents: Parents,
+        publishing: Publishing,
         collecting: Collecting,
         observer: Observer,
         clock: Callable[[], float],
@@ -81,6 +83,7 @@ class Reconcile:
         self._others = others
         self._borrowing = borrowing
         self._parents = parents
+        self._publishing = publishing
         self._collecting = collecting
         self._observer = observer
         self._clock = clock
@@ -148,6 +151,7 @@ class Reconcile:
             for text in texts:
                 self._observer(Drift("leftover", repaired=False, text=text))
             await self._borrowing.put_back()
+            await self._publishing.catch_up()
         self._looked = self._clock()
         return Report(plans, host, leftovers, (*reported, *texts), self.frozen)
 

@@ -3,7 +3,7 @@
 How the host differs, and what of that may be put right, is ``drift``; when to look is ``reconcile``.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from linkwright.engine.borrowing import Borrowing
 from linkwright.engine.desired import Desired
@@ -14,7 +14,7 @@ from linkwright.engine.state import State
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import KernelError, LinkwrightError, Unavailable
 from linkwright.model import EndpointState
-from linkwright.plan import Action, Hold, Key, Link, Mark, Plan, Resource, Snapshot, Step, render
+from linkwright.plan import Action, Hold, Key, Link, Mark, Plan, Resource, Snapshot, Step
 
 
 class Repairing:
@@ -29,14 +29,16 @@ class Repairing:
         kernel: Kernel,
         vitality: Vitality,
         observer: Observer,
+        render: Callable[[Step], str],
     ) -> None:
-        """Take the parts."""
+        """Take the parts. *render* puts a step in words, the firewall's tables called as this instance calls them."""
         self._state = state
         self._desired = desired
         self._borrowing = borrowing
         self._kernel = kernel
         self._vitality = vitality
         self._observer = observer
+        self._render = render
 
     def differs(self, network_id: str, seen: Snapshot) -> bool:
         """Whether there is anything to do or to say, by what was *seen* a while ago."""
@@ -62,7 +64,7 @@ class Repairing:
         texts = [f"{' '.join(link.key)} of {self._desired.holder(link.key)} is gone from the host" for link in lost]
         texts += found.strangers
         texts += [problem.text for problem in plan.problems]
-        texts += [f"pending: {render(step)}" for step in plan.pending]
+        texts += [f"pending: {self._render(step)}" for step in plan.pending]
         if repair:
             for link in lost:
                 self._observer(Drift("joined", repaired=False, text=link.name, network=network_id))
@@ -70,7 +72,7 @@ class Repairing:
                 self._observer(Drift("link", repaired=False, text=text, network=network_id))
             await self._carry_out(plan, network_id, wanted, seen)
             for step in plan.pending:
-                self._observer(Drift(step.resource.key[0], repaired=False, text=render(step), network=network_id))
+                self._observer(Drift(step.resource.key[0], repaired=False, text=self._render(step), network=network_id))
         return plan, texts
 
     def _difference(self, wanted: Mapping[Key, Resource], seen: Snapshot) -> Difference:
@@ -123,7 +125,7 @@ class Repairing:
             except LinkwrightError as error:
                 return error
         for step in plan.steps:
-            self._observer(Drift(_kind_of(step), repaired=True, text=render(step), network=network_id))
+            self._observer(Drift(_kind_of(step), repaired=True, text=self._render(step), network=network_id))
         return None
 
     def _tell_failed(self, error: LinkwrightError | None, network_id: str) -> None:

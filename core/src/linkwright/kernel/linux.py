@@ -22,18 +22,18 @@ from linkwright.kernel.doom import LINGER, Doom
 from linkwright.kernel.echoes import Echoes
 from linkwright.kernel.features import probe
 from linkwright.kernel.following import raise_mtu_here
-from linkwright.kernel.lending import move
 from linkwright.kernel.live import live_addresses
 from linkwright.kernel.monitor import Monitor
 from linkwright.kernel.neighbours import forget_holders
 from linkwright.kernel.netns import is_alive, run_inside
-from linkwright.kernel.rebuild import addresses_here, dress
+from linkwright.kernel.rebuild import addresses_here, hand_over, take_away
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.sysctls import Sysctls
 from linkwright.kernel.transport import Rtnetlink, open_events
 from linkwright.kernel.worker import Worker
 from linkwright.kernel.writer import Applied, Writer
 from linkwright.model import Announcement, Flows, Handover, HostFacts, Mac, Prefix
+from linkwright.plan.render import table_name
 from linkwright.plan.resources import Element, Key, Resource, Sysctl
 from linkwright.plan.steps import KernelEvent, Snapshot, Step
 
@@ -134,6 +134,7 @@ class LinuxKernel:
             self._doom,
             sysctls=self._sysctls,
             elements=self._set_elements,
+            table=table_name(self._instance),
             protocol=self._protocol,
         )
         self._monitor = Monitor(
@@ -220,9 +221,9 @@ class LinuxKernel:
         return self._monitor.lowest_mtus()
 
     async def hand_over(self, handover: Handover) -> str:
-        """Move a link into a sandbox and dress it there; see ``rebuild``."""
-        await self._do(partial(move, handover.link, handover.sandbox), f"ip link set {handover.link} netns")
-        return await _reading(run_inside(handover.sandbox, partial(dress, handover)), f"enter {handover.sandbox}")
+        """Move a link into a sandbox and dress it there, both or neither; see ``rebuild``."""
+        work = self._worker.do(partial(hand_over, handover), regret=partial(take_away, handover))
+        return await _reading(work, f"enter {handover.sandbox}")
 
     def boot_id(self) -> str:
         """The kernel's boot id."""

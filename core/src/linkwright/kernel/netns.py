@@ -9,6 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -62,6 +63,20 @@ async def appear(path: str, limiter: trio.CapacityLimiter | None = None) -> None
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def inside(path: str, function: Callable[[], T]) -> T:
+    """Call *function* in a thread inside the network namespace at *path*, and block until it has returned.
+
+    OSError if that cannot be entered.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_entered, path, function).result()
+
+
+def _entered(path: str, function: Callable[[], T]) -> T:
+    enter(path)
+    return function()
+
+
 async def run_inside(path: str, function: Callable[[], T], *, regret: Callable[[T], object] | None = None) -> T:
     """Call *function* in a thread inside the network namespace at *path*. OSError if it cannot be entered.
 
@@ -71,12 +86,8 @@ async def run_inside(path: str, function: Callable[[], T], *, regret: Callable[[
     task, token = trio.lowlevel.current_task(), trio.lowlevel.current_trio_token()
     lock, waiting = threading.Lock(), [True]
 
-    def inside() -> T:
-        enter(path)
-        return function()
-
     def main() -> None:
-        result = outcome.capture(inside)
+        result = outcome.capture(_entered, path, function)
         with lock:
             told, waiting[0] = waiting[0], False
         if told:

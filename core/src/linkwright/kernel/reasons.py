@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from linkwright.kernel.decode import LinkRow
 from linkwright.kernel.netlink import Failure
 from linkwright.kernel.snapshot import Reader
-from linkwright.plan.render import render
+from linkwright.plan.render import TABLE, render
 from linkwright.plan.resources import (
     Address,
     Bridge,
@@ -77,9 +77,9 @@ _ANYWHERE: Mapping[int, str] = {
 }
 
 
-def words(step: Step) -> str:
-    """Return *step* as a person would type it, on one line."""
-    return "; ".join(render(step).splitlines()) or f"{step.action.value} {' '.join(step.resource.key)}"
+def words(step: Step, table: str = TABLE) -> str:
+    """Return *step* as a person would type it, on one line; *table* names the firewall's, for steps on its elements."""
+    return "; ".join(render(step, table).splitlines()) or f"{step.action.value} {' '.join(step.resource.key)}"
 
 
 def explain(step: Step, failure: Failure, reader: Reader) -> str:

@@ -1,17 +1,23 @@
 """A link made anew in a sandbox whose own was deleted: what libnetwork did once, done again when an operator asks.
 
-Each function acts in the network namespace of the calling thread, the sandbox's, and blocks; ``LinuxKernel`` sees to
-the thread. What libnetwork does itself is in ``lending``.
+Each function acts in the network namespace of the calling thread, and blocks; ``LinuxKernel`` sees to the thread. That
+of ``hand_over`` and ``take_away`` is the host's, that of the others the sandbox's. What libnetwork does itself is in
+``lending``.
+
+Rule: moving a link and dressing it are one job. A macvlan that was moved and no more is known in its sandbox by its
+hardware address, so that nobody would miss it; and by its name on the host nobody finds it.
 """
 
 import errno
 import socket
 from contextlib import suppress
+from functools import partial
 from itertools import count
 
 from linkwright.errors import KernelError
 from linkwright.kernel import encode_link, lending
 from linkwright.kernel import rtnetlink as rt
+from linkwright.kernel.netns import inside
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.sysctls import Sysctls
 from linkwright.kernel.transport import Rtnetlink
@@ -31,8 +37,22 @@ def addresses_here() -> frozenset[Mac | Address]:
         netlink.close()
 
 
-def dress(handover: Handover) -> str:
-    """Dress the link that has just arrived, and return its name. KernelError; then the link is gone."""
+def hand_over(handover: Handover) -> str:
+    """Move the link into the sandbox and dress it there; return its name. KernelError; then it is in no sandbox.
+
+    OSError if the sandbox cannot be entered: it has gone since the move, and the link with it.
+    """
+    lending.move(handover.link, handover.sandbox)
+    return inside(handover.sandbox, partial(_dress, handover))
+
+
+def take_away(handover: Handover, name: str) -> None:
+    """Remove the link that was handed over, and is called *name* in the sandbox; fine if either has gone."""
+    with suppress(OSError):
+        inside(handover.sandbox, lambda: _remove(socket.if_nametoindex(name)))
+
+
+def _dress(handover: Handover) -> str:
     try:
         index = socket.if_nametoindex(handover.link)
     except OSError as error:

@@ -67,6 +67,7 @@ from linkwright.kernel.nftables.statements import (
 )
 from linkwright.kernel.nftables.table import Chain, Hook, Set, Table
 from linkwright.kernel.nftables.text import render
+from linkwright.plan.render import table_name
 
 Ruleset = tuple[Table, ...]
 
@@ -235,11 +236,6 @@ _CHECK: tuple[Rule, ...] = (
     (_IS_ARP, Equals("arp saddr ip", _UNKNOWN), _ACCEPT),  # a probe, RFC 5227
     (_SPOOFED,),
 )
-
-
-def table_name(instance: str) -> str:
-    """The name of an instance's tables: instances of one network namespace keep theirs apart."""
-    return "linkwright" if instance == "default" else f"linkwright_{instance.replace('-', '_')}"
 
 
 def ruleset(instance: str = "default", mark_bit: int = MARK_BIT, *, guard: bool = False) -> Ruleset:

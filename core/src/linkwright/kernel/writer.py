@@ -64,13 +64,16 @@ class Writer:
         *,
         sysctls: Sysctls,
         elements: Elements,
+        table: str,
         protocol: int = rt.PROTOCOL,
     ) -> None:
+        """Take the parts. *elements* does steps on the firewall's elements, whose tables are called *table*."""
         self._netlink = netlink
         self._reader = reader
         self._doom = doom
         self._sysctls = sysctls
         self._elements = elements
+        self._table = table
         self._protocol = protocol
         self.counts = Counts()
 
@@ -85,7 +88,9 @@ class Writer:
                 at += len(some)
                 _LANES[lane](self, some, steps[at:], applied)
         except OSError as error:
-            refused = KernelError(error.errno or errno.EIO, step=words(steps[at - 1]), extack=error.strerror or "")
+            refused = KernelError(
+                error.errno or errno.EIO, step=words(steps[at - 1], self._table), extack=error.strerror or ""
+            )
             self._fail(refused, applied)
             raise refused from error
         except Exception as error:  # a KernelError, or a fault of ours: neither may leave a half behind
@@ -138,7 +143,7 @@ class Writer:
         try:
             self._elements(steps)
         except ValueError as error:  # a driver's wish that no set can hold
-            raise KernelError(errno.EINVAL, step=words(steps[0]), extack=str(error)) from error
+            raise KernelError(errno.EINVAL, step=words(steps[0], self._table), extack=str(error)) from error
         applied.ways_back.append(partial(self._elements, undo(steps)))
 
     def set_sysctls(self, steps: list[Step], _: Sequence[Step], applied: Applied) -> None:

@@ -4,7 +4,7 @@ from linkwright.plan.borrow import as_found, found_attributes, found_resource
 from linkwright.plan.check import PREFIX, Note, check
 from linkwright.plan.diff import Plan, Problem, diff
 from linkwright.plan.mark import SHARED, Mark, valid_instance
-from linkwright.plan.render import render, render_all
+from linkwright.plan.render import render, render_all, table_name
 from linkwright.plan.resources import (
     NAME_LENGTH,
     Address,
@@ -84,6 +84,7 @@ __all__ = [
     "found_resource",
     "render",
     "render_all",
+    "table_name",
     "undo",
     "valid_instance",
 ]

@@ -35,6 +35,11 @@ from linkwright.plan.steps import Action, Step
 TABLE = "linkwright"
 
 
+def table_name(instance: str) -> str:
+    """Return the name of an instance's tables: instances of one network namespace keep theirs apart."""
+    return TABLE if instance == "default" else f"{TABLE}_{instance.replace('-', '_')}"
+
+
 def render(step: Step, table: str = TABLE) -> str:
     """Return *step* as one or more command lines; *table* is the name of the firewall's tables."""
     if isinstance(step.resource, Element):

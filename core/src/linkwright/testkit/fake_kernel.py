@@ -43,7 +43,8 @@ class FakeKernel(FakeStrangers):
 
     ``fail_at`` maps the number of a step, counted from 1 over the fake's whole life, to the errno it fails with;
     ``attempted`` is how many there were so far, and ``fail_next`` counts from there. ``journal`` keeps the steps that
-    stand, undone ones not. ``delay`` (seconds) is how long a started ``apply`` takes: time to cancel its caller.
+    stand, undone ones not. ``delay`` (seconds) is how long a started ``apply`` or ``hand_over`` takes: time to cancel
+    its caller.
     ``flows`` are the connections that are tracked, ``forgotten`` those asked to be forgotten so far, ``announced`` what
     was told to neighbours; ``refuse_moments`` is an errno that both are refused with.
     """
@@ -173,6 +174,12 @@ class FakeKernel(FakeStrangers):
             raise KernelError(code, step=f"ip link set {handover.link} netns {handover.sandbox}")
         self.lend(handover.link, handover.sandbox)
         self.handed[handover.link] = handover
+        try:
+            await trio.sleep(self.delay)
+        except trio.Cancelled:
+            del self.handed[handover.link]
+            self._delete_lent(handover.link)
+            raise
         return handover.name or f"{handover.prefix}0"
 
     def boot_id(self) -> str:

@@ -102,11 +102,14 @@ class FakeStrangers:
         self.sandboxes.discard(sandbox)
         for name, lent in list(self.state.lent.items()):
             if lent.sandbox == sandbox:
-                del self.state.lent[name]
-                if isinstance(lent.link.kind, Veth):
-                    names = set(self.state.resources)
-                    self.state.remove_link(lent.link.kind.peer)
-                    self._tell("del", *(gone for gone in names - set(self.state.resources) if gone[0] == "link"))
+                self._delete_lent(name)
+
+    def _delete_lent(self, name: str) -> None:
+        lent = self.state.lent.pop(name)
+        if isinstance(lent.link.kind, Veth):
+            names = set(self.state.resources)
+            self.state.remove_link(lent.link.kind.peer)
+            self._tell("del", *(gone for gone in names - set(self.state.resources) if gone[0] == "link"))
 
     def _hide_peer(self, link: Link, name: str) -> None:
         if isinstance(link.kind, Veth) and (other := self.state.link(link.kind.peer)):

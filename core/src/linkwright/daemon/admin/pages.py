@@ -10,9 +10,8 @@ from linkwright.daemon.admin.insides import Insides
 from linkwright.daemon.admin.views import Document
 from linkwright.engine.desired import Scope
 from linkwright.engine.publishing import outside_of
-from linkwright.kernel.ruleset import table_name
 from linkwright.model import Endpoint, StoredNetwork
-from linkwright.plan import Resource
+from linkwright.plan import Resource, table_name
 
 R = TypeVar("R", StoredNetwork, Endpoint)
 

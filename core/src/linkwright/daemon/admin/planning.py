@@ -14,9 +14,8 @@ from linkwright.engine.reconcile import Report
 from linkwright.errors import Conflict, Refused
 from linkwright.ipam.layout import address_at, reserved
 from linkwright.ipam.spaces import LOCAL
-from linkwright.kernel.ruleset import table_name
 from linkwright.model import Interface, Pool, Prefix, StoredNetwork, Subnet
-from linkwright.plan import Plan, Step, render
+from linkwright.plan import Plan, Step, render, table_name
 
 T = TypeVar("T")
 

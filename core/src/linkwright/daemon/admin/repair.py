@@ -6,7 +6,7 @@ from linkwright.daemon.admin.planning import report_page
 from linkwright.daemon.admin.recent import Remarkable
 from linkwright.daemon.admin.views import Document
 from linkwright.engine.observation import Collected, Drift
-from linkwright.kernel.ruleset import table_name
+from linkwright.plan import table_name
 
 
 async def repair(insides: Insides, _: Asked) -> Work:
