@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from attrs import evolve
 
 from linkwright.errors import Refused
 from linkwright.model import Endpoint, Network, StoredNetwork
@@ -264,6 +265,23 @@ async def test_a_garbled_log_loses_nothing_that_the_copy_has(tmp_path: Path) -> 
     opened = await _reopened(left)
     assert opened.contents == Contents(networks=NETWORKS, endpoints=(LATER,))
     assert opened.recovered is not None
+
+
+async def test_what_was_only_written_and_went_with_the_power_is_no_damage(tmp_path: Path) -> None:
+    """A confirmation may be in the good copy and no longer in the database: that is no sign of a lost log."""
+    files = await _made(tmp_path / "life")
+    opened = await SqliteStore.open(files.directory)
+    await opened.store.commit([Put(LATER)])
+    left = Files(tmp_path / "left")
+    left.make_directory()
+    for path in (files.database, files.log):  # what is on the disk for certain
+        shutil.copy2(path, left.directory)
+    await opened.store.commit([Put(evolve(LATER, name="said again"), flushed=False)])
+    await opened.store.aclose()
+    shutil.copy2(files.good, left.good)
+    opened = await _reopened(left)
+    assert opened.contents == Contents(networks=NETWORKS, endpoints=(LATER,))
+    assert opened.recovered is None
 
 
 async def test_without_any_good_copy_it_starts_empty_and_says_so(tmp_path: Path) -> None:

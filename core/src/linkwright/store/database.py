@@ -153,11 +153,12 @@ class Database:
 
     def transact(self, writes: Sequence[Write]) -> Mapping[Name, str | None]:
         """Make *writes* durable, all or none, and return the texts from before (`group.Transact`)."""
-        self._flush(any(write.flushed for write in writes))
-        with speaking(f"writing to {self.path}"), self.transaction():
-            before = {name: self._read(name) for name in {write.name for write in writes}}
-            self.write(writes)
-            return before
+        with speaking(f"writing to {self.path}"):
+            self._flush(any(write.flushed for write in writes))
+            with self.transaction():
+                before = {name: self._read(name) for name in {write.name for write in writes}}
+                self.write(writes)
+                return before
 
     def keep_log(self) -> None:
         """Write ahead to a log from now on; the file remembers it."""
@@ -183,8 +184,7 @@ class Database:
     def _flush(self, flush: bool) -> None:
         """Have the next transaction flush the log, or only write it. A flush takes along what was written before."""
         if flush is not self._flushing:
-            with speaking(f"writing to {self.path}"):
-                self.connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
             self._flushing = flush
 
     def _read(self, name: Name) -> str | None:

@@ -104,6 +104,7 @@ class GroupWriter:
                 return False
             self._tally.add(queue=-1, withdrawn=1)
             call.stage = _Stage.OVER
+            call.writes = ()  # it stays in the queue until the disk answers
             call.error = Unavailable(
                 f"{self._place} was not reached within {self._patience:g} s behind other changes; nothing was "
                 "written; try again, and look at the disk if it goes on"

@@ -67,7 +67,8 @@ def find_damage(files: Files, schema: Schema) -> Examination:
     """Look whether the database is whole. Refused where it is of a format that this linkwright cannot read.
 
     A log that is gone or cut leaves a database that looks whole and is of an earlier hour. Two signs tell: SQLite
-    removes the log at an orderly end only, and revisions only go up, so one below the good copy's has gone back.
+    removes the log at an orderly end only, and revisions only go up and are flushed before anybody reads them, so
+    one below the good copy's has gone back.
     """
     if not files.database.exists():
         return Examination(structure="the file is missing")

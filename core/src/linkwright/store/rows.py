@@ -16,7 +16,7 @@ Name = tuple[str, str]  # kind and key: what names a row
 FACT = "fact"
 
 # Facts of the store's own.
-REVISION = "revision"  # goes up by one with each transaction
+REVISION = "revision"  # goes up by one with each transaction that is flushed
 ORDERLY = "orderly"  # "yes" between an orderly end and the next start
 RECOVERY = "recovery"  # a recovery that nobody has acted upon yet
 OWN_FACTS = frozenset({REVISION, ORDERLY, RECOVERY})

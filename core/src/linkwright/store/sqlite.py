@@ -137,9 +137,11 @@ class SqliteStore:
     # On the store's threads.
 
     def _transact(self, writes: Sequence[Write]) -> Mapping[Name, str | None]:
-        revision = Write(FACT, REVISION, str(self._revision + 1), flushed=False)
-        before = self._ready.database.transact([*writes, revision])
-        self._revision += 1
+        # Not with what is only written: that may be in the good copy and lost here, which is no damage.
+        revision = self._revision + any(write.flushed for write in writes)
+        counted = [Write(FACT, REVISION, str(revision))] if revision > self._revision else []
+        before = self._ready.database.transact([*writes, *counted])
+        self._revision = revision
         self._copier.changed(soon=any(write.kind in _NOT_TO_BE_LOST for write in writes))
         return before
 
