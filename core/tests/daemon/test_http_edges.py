@@ -31,6 +31,7 @@ class Client:
         nursery: trio.Nursery,
         *,
         handler: http.Handler = echo,
+        refusal: http.Refusal = refuse,
         connections: Connections | None = None,
         idle: float | None = None,
         lockstep: bool = False,
@@ -44,7 +45,7 @@ class Client:
         self.connections = connections or Connections()
 
         async def serve() -> None:
-            await http.serve(theirs, handler, refusal=refuse, connections=self.connections, idle=idle)
+            await http.serve(theirs, handler, refusal=refusal, connections=self.connections, idle=idle)
             self.over.set()
 
         nursery.start_soon(serve)
@@ -80,6 +81,8 @@ async def connect(nursery: trio.Nursery) -> Connect:
         ("https://host", "/"),
         ("http://host?x=1", "/?x=1"),
         ("/http://host/a", "/http://host/a"),
+        ("http://[x/a", "/a"),
+        ("http://[x]y", "/"),
         ("*", "*"),
     ],
 )
@@ -216,6 +219,22 @@ async def test_a_bug_in_a_handler_ends_one_connection_with_an_answer(connect: Co
         answer = await client.answers()
 
     assert answer.startswith("HTTP/1.1 500")
+    assert [line["event"] for line in lines if line.get("exc_info")] == ["a bug in linkwright"]
+
+
+async def test_a_bug_outside_of_the_handlers_ends_one_connection(connect: Connect, autojump_clock: object) -> None:
+    """Without an answer, as there may be none; it is logged, and does not leave the connection's task either."""
+
+    def broken(status: int, text: str) -> HttpResponse:
+        raise ZeroDivisionError("division by zero")
+
+    client = connect(refusal=broken)
+    with structlog.testing.capture_logs() as lines:
+        await client.send("this is no request")
+        answer = await client.answers()
+
+    await client.over.wait()
+    assert answer == ""
     assert [line["event"] for line in lines if line.get("exc_info")] == ["a bug in linkwright"]
 
 
