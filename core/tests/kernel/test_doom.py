@@ -1,10 +1,12 @@
 """Lazy removal of links: out of the way at once, gone a little later, and never anybody else's."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from functools import partial
 
 import pytest
 import trio
+from attrs import evolve
 
 from linkwright.kernel.batch import HostIndexes
 from linkwright.kernel.condemn import Condemned, condemn, doomed_name, is_doomed
@@ -135,12 +137,34 @@ async def test_what_goes_by_itself_while_it_waits_is_no_failure(lazy: RealHost) 
     assert await link(lazy, "lwb0") is None
 
 
+async def test_what_is_cleared_before_it_is_swept_ends_no_sweeping(namespace: Namespace) -> None:
+    """The only one that waits goes for its VNI's next holder: the thread goes on, and removes what comes later."""
+    doom = Doom("default", netns=namespace.path, linger=0.005)
+    await trio.to_thread.run_sync(doom.open)
+    (one,) = await run_inside(namespace.path, partial(_condemned, 1))
+    namespace.run("ip", "link", "del", one.name)  # to be cleared faster than the thread lingers
+    for _ in range(3):
+        await run_inside(namespace.path, partial(_add_and_clear, doom, evolve(one, link=Link("lwx0", Vxlan(77)))))
+    doom.add(await run_inside(namespace.path, partial(_condemned, 2)))
+    assert await trio.to_thread.run_sync(doom.wait_empty, 10)
+    assert await trio.to_thread.run_sync(doom.close, 10)
+    assert set() == names(namespace)
+
+
 async def test_an_unmarked_link_is_deleted_at_once(lazy: RealHost) -> None:
     """Nothing that could not be found again after a crash is left for later."""
     bare = Link("lwb0", Bridge())
     await lazy.kernel.apply(create(bare))
     await lazy.kernel.apply(delete(bare))
     assert set() == names(lazy.namespace)
+
+
+def _add_and_clear(doom: Doom, one: Condemned) -> None:
+    """Hand over *one*, and want at once what it holds; in the namespace's thread."""
+    assert one.exclusive is not None
+    with closing(Rtnetlink()) as netlink:
+        doom.add([one])
+        doom.clear(netlink, one.exclusive)
 
 
 def _condemned(count: int) -> list[Condemned]:

@@ -144,7 +144,7 @@ class Doom:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
             self._changed.wait_for(lambda: self._closing, self._linger)
-            return bool(self._waiting)
+            return bool(self._waiting) or not self._closing  # `clear` may have been at it meanwhile
 
     def _rest(self) -> None:
         with self._changed:
