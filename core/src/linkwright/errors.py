@@ -1,7 +1,7 @@
 """The error tree, cut by who must act. Nothing else lives here, and nothing here knows HTTP or netlink.
 
 A message says what was tried, on what, what came back, and what to do about it: it is shown to the
-person who typed ``docker run``. ``daemon.server`` is the one place that turns these into bytes.
+person who typed ``docker run``. ``daemon.plugin`` is the one place that turns these into bytes.
 """
 
 import errno as _errno

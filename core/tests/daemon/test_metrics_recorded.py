@@ -72,6 +72,12 @@ def test_the_known_methods_of_a_socket_are_those_it_serves() -> None:
     assert {method.partition(".")[0] for method in methods_of([Api.IPAM_DRIVER])} == {"Plugin", "IpamDriver"}
 
 
+def test_a_label_whose_values_a_daemon_knows_shares_its_name_with_no_other() -> None:
+    """They are looked up by that name."""
+    filled = {label.name: label for label in (labels.PLUGIN, labels.METHOD, labels.DRIVER, labels.CHECK)}
+    assert {label for row in TABLE for label in row.labels if label.name in filled} == set(filled.values())
+
+
 async def test_o_02_every_counter_exists_at_0_from_the_start_with_all_label_values() -> None:
     """A series that appears with its first event has no rate, so the first failure would go unseen."""
     samples = parsed(await Metrics(KNOWN).scrape(Sources()))

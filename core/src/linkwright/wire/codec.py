@@ -1,4 +1,4 @@
-"""Bytes in, requests out; replies in, bytes out. No sockets and no HTTP: ``daemon.server`` has those.
+"""Bytes in, requests out; replies in, bytes out. No sockets and no HTTP: ``daemon.http`` has those.
 
 Whatever is sent, ``decode`` either returns a request that is valid in every field or raises Undecodable.
 """
