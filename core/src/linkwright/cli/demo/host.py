@@ -7,12 +7,12 @@
 A sandbox is a network namespace bound to a file, so that it stays without a process.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import frozen
 
@@ -20,14 +20,12 @@ from linkwright.cli.demo import syscalls
 from linkwright.kernel import host, lending
 from linkwright.kernel.decode import LinkRow
 from linkwright.kernel.features import probe
-from linkwright.kernel.netns import enter
+from linkwright.kernel.netns import inside
 from linkwright.kernel.snapshot import Reader
 from linkwright.kernel.transport import Rtnetlink
 from linkwright.model import Mac, Prefix
 from linkwright.plan.resources import Address, Link, Route, Veth
 from linkwright.plan.steps import Action, Step
-
-T = TypeVar("T")
 
 UPLINK: Final = "uplink0"
 HOST: Final = IPv4Interface("192.0.2.2/24")
@@ -38,17 +36,6 @@ _FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
 
 #: The namespace of the process itself, from whatever thread: not ``thread-self``.
 HERE: Final = "/proc/self/ns/net"
-
-
-def inside(namespace: str, function: Callable[[], T]) -> T:
-    """Call *function* in the network namespace at path *namespace*, in a thread that ends there."""
-
-    def entered() -> T:
-        enter(namespace)
-        return function()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(entered).result()
 
 
 def make_sandbox(path: Path) -> None:

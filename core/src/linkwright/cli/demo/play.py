@@ -17,6 +17,7 @@ from linkwright.cli.demo.ping import ping
 from linkwright.cli.demo.scenes import Scene
 from linkwright.cli.demo.served import Samples, Served
 from linkwright.cli.demo.telling import Telling
+from linkwright.kernel import netns
 from linkwright.kernel.decode import LinkRow
 
 
@@ -81,7 +82,7 @@ class Play:
         names = {row.ifindex: row.name for row in host.links().values()}
         rows = [("host", *_columns(row, names), "") for row in sorted(running.host_links, key=_bridge_first)]
         for one in running.containers:
-            inside = host.inside(one.sandbox, host.links).values()
+            inside = netns.inside(one.sandbox, host.links).values()
             rows += [(one.name, *_columns(row, {}), str(one.address)) for row in inside if row.kind]
         self.tell.table(Table(("where", "link", "kind", "on", "mtu", "address"), rows))
 

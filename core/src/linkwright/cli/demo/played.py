@@ -17,7 +17,7 @@ from linkwright.cli.demo import host
 from linkwright.cli.demo.docker import PREFIX, Container, Wanted
 from linkwright.daemon import client
 from linkwright.errors import Refused
-from linkwright.kernel import lending
+from linkwright.kernel import lending, netns
 from linkwright.model import Mac
 
 Document = dict[str, Any]
@@ -136,7 +136,7 @@ class PlayedDocker:
         dress = lending.Dress(
             endpoint.inside, Mac.parse(mac) if mac else None, (IPv4Interface(endpoint.address),), gateways
         )
-        host.inside(str(sandbox), partial(lending.dress, endpoint.source, dress))
+        netns.inside(str(sandbox), partial(lending.dress, endpoint.source, dress))
 
     def remove(self, container: Container) -> None:
         """``docker rm -f``: leave, the link moved back, and everything taken back in turn."""
@@ -149,7 +149,7 @@ class PlayedDocker:
             lending.undress(endpoint.inside, endpoint.source)
             lending.move(endpoint.source, host.HERE)
 
-        host.inside(container.sandbox, give_back)
+        netns.inside(container.sandbox, give_back)
         host.remove_sandbox(Path(container.sandbox))
         self._call(net.plugin, "NetworkDriver.DeleteEndpoint", endpoint.ids)
         self._call(_IPAM, "IpamDriver.ReleaseAddress", {"PoolID": net.pool, "Address": _bare(endpoint.address)})
