@@ -192,6 +192,8 @@ def test_m_08_after_a_reboot_the_hosts_way_to_its_containers_is_back(
     fetch = ["wget", "-q", "-T2", "-O", "-", "http://192.0.2.200/"]
     assert host.run(fetch).stdout == PAGE
     host.reboot()
+    gone = ["ip", "link", "show", "wire1"]  # the kernel ends the old host's namespace in its own time
+    until(lambda: lan.run(gone, check=False).returncode != 0, "the wire of the host before is gone")
     plug(host, lan)
     daemon.start()
     dockerd.start()
