@@ -204,15 +204,10 @@ class Networks:
 
     async def _evict_released(self, network: StoredNetwork) -> None:
         """Remove networks in the way whose pool Docker has given back: their DeleteNetwork is on its way, or lost."""
-        released = self.released(beside=network)
-        for other in tuple(self._state.networks.values()):
-            spaces = {
-                mine.space
-                for mine in network.subnets
-                for theirs in other.subnets
-                if mine.space == theirs.space and overlap(mine.pool, theirs.pool)
-            }
-            if spaces and (other.id in released or not spaces.isdisjoint(_EXCLUSIVE)):
+        in_the_way = [(other, spaces) for other in self._state.networks.values() if (spaces := _shared(network, other))]
+        released = self.released(beside=network) if in_the_way else []
+        for other, spaces in in_the_way:
+            if other.id in released or not spaces.isdisjoint(_EXCLUSIVE):
                 with suppress(LinkwrightError):
                     await self.collect(other.id, "its pool was released and another network has the subnet now")
 
@@ -246,6 +241,12 @@ class Networks:
 def _bridges(wishes: Iterable[Key]) -> list[Key]:
     """The links that *wishes* tell the firewall to be bridges of ours."""
     return [("link", key[2]) for key in wishes if key[:2] == ("element", "bridges")]
+
+
+def _shared(network: StoredNetwork, other: StoredNetwork) -> set[str]:
+    """The spaces in which the two have addresses in common."""
+    pairs = ((mine, theirs) for theirs in other.subnets for mine in network.subnets)
+    return {mine.space for mine, theirs in pairs if mine.space == theirs.space and overlap(mine.pool, theirs.pool)}
 
 
 def _asked(network: StoredNetwork) -> tuple[object, ...]:

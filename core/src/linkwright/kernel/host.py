@@ -44,7 +44,8 @@ def facts(netlink: Rtnetlink, reader: Reader, names: Iterable[str], features: fr
 def _routes(netlink: Rtnetlink, *, longest: int = 128) -> Iterator[RouteRow]:
     """Yield the unicast routes whose prefix is no longer than *longest*; the others cost next to nothing."""
     for family in (rt.AF_INET, rt.AF_INET6):
-        for message in netlink.dump(rt.RTM_GETROUTE, rt.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
+        # The kernel leaves out local and broadcast routes (ip_valid_fib_dump_req): three of four beside many bridges.
+        for message in netlink.dump(rt.RTM_GETROUTE, rt.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, rt.RTN_UNICAST, 0)):
             if rt.RTMSG.unpack_from(message.data, message.start)[1] <= longest:
                 row = decode.route(message)
                 if row is not None:

@@ -24,8 +24,9 @@ def check_beside(network: sdk.Network[Options], others: Iterable[sdk.Network[Opt
 
     Two bridges with one subnet would be two routes to it, and one network's containers would get the other's packets.
     """
+    name, subnets = device.name(network), _routed(network)
     for other in others:
-        words = "" if other.id == network.id else _same_bridge(network, other) or _overlap(network, other)
+        words = "" if other.id == network.id else _same_bridge(name, other) or _overlap(subnets, other)
         if words:
             raise sdk.Conflict(
                 f"cannot create network {_shown(network)}: conflicts with network {_shown(other)}: {words}"
@@ -36,14 +37,14 @@ def _shown(network: sdk.Network[Options]) -> str:
     return f"{network.id[:12]} ({device.name(network)})"
 
 
-def _same_bridge(network: sdk.Network[Options], other: sdk.Network[Options]) -> str:
-    same = device.name(network) == device.name(other)
+def _same_bridge(name: str, other: sdk.Network[Options]) -> str:
+    same = name == device.name(other)
     return "networks have same bridge name; name another by com.docker.network.bridge.name" if same else ""
 
 
-def _overlap(network: sdk.Network[Options], other: sdk.Network[Options]) -> str:
-    for mine in _routed(network):
-        for theirs in _routed(other):
+def _overlap(subnets: Iterable[sdk.Subnet], other: sdk.Network[Options]) -> str:
+    for theirs in _routed(other):
+        for mine in subnets:
             if mine.pool.overlaps(theirs.pool):
                 pools = f"{mine.pool} and {theirs.pool}"
                 return f"networks have overlapping IPv{mine.version}, {pools}; take another --subnet"
