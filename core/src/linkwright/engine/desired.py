@@ -72,8 +72,10 @@ class Desired:
         after: dict[Key, Resource] = {}
         for key in {**old, **wishes}:
             holder = self._holding(key, scope)
-            if key in old or holder is not None:
-                before[key] = old[key] if holder is None or key in old else self._by_scope[holder][key]
+            if key in old:
+                before[key] = old[key]
+            elif holder is not None:
+                before[key] = self._by_scope[holder][key]
             other = holder or self._getting(key, scope)
             what = None if other is None else self._coming(other)[key]
             if key in wishes:

@@ -23,7 +23,7 @@ from linkwright.engine.state import State
 from linkwright.engine.storing import store_or_take_back
 from linkwright.engine.vitality import Vitality
 from linkwright.errors import Conflict, KernelError, LinkwrightError, Unavailable
-from linkwright.model import Prefix, StoredNetwork, Subnet, overlap
+from linkwright.model import Prefix, StoredNetwork, Subnet
 from linkwright.model.change import Drop
 from linkwright.plan import Address, Key, Plan, Resource
 
@@ -143,7 +143,7 @@ class Networks:
         mine = [wish for wish in wishes.values() if isinstance(wish, Address) and not wish.interface.is_link_local]
         for scope, other in self._applying.desired.addresses():
             for address in mine:
-                if address.link != other.link and overlap(address.interface.network, other.interface.network):
+                if address.link != other.link and address.interface.network.overlaps(other.interface.network):
                     raise Conflict(
                         f"{address.interface.network} overlaps {other.interface.network} of {scope}, which has an "
                         f"address of the host on {other.link}: the host could reach only one of the two. Choose "
@@ -246,7 +246,7 @@ def _bridges(wishes: Iterable[Key]) -> list[Key]:
 def _shared(network: StoredNetwork, other: StoredNetwork) -> set[str]:
     """The spaces in which the two have addresses in common."""
     pairs = ((mine, theirs) for theirs in other.subnets for mine in network.subnets)
-    return {mine.space for mine, theirs in pairs if mine.space == theirs.space and overlap(mine.pool, theirs.pool)}
+    return {mine.space for mine, theirs in pairs if mine.space == theirs.space and mine.pool.overlaps(theirs.pool)}
 
 
 def _asked(network: StoredNetwork) -> tuple[object, ...]:

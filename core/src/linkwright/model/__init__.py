@@ -1,6 +1,6 @@
 """What Docker asked for, as frozen values. No I/O, no JSON names, no policy."""
 
-from linkwright.model.address import Address, Interface, Lease, LeaseKind, LeaseState, Pool, Prefix, overlap
+from linkwright.model.address import Address, Interface, Lease, LeaseKind, LeaseState, Pool, Prefix
 from linkwright.model.endpoint import Endpoint, Sandbox
 from linkwright.model.found import FoundBefore
 from linkwright.model.handover import Handover
@@ -35,5 +35,4 @@ __all__ = [
     "StoredNetwork",
     "Subnet",
     "after",
-    "overlap",
 ]
