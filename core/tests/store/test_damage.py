@@ -43,13 +43,19 @@ async def _crashed(directory: Path, *, without: str = "") -> Files:
     opened = await SqliteStore.open(files.directory, copy_interval=3600)
     await _first_copy(opened)
     await opened.store.commit([Put(LATER)])
-    left = Files(directory / "left")
-    left.make_directory()
-    for path in sorted(files.directory.iterdir()):
-        if not (without and path.name.endswith(without)):
-            shutil.copy2(path, left.directory)
+    in_use = files.directory.iterdir()
+    left = _copied(directory / "left", *(path for path in in_use if not (without and path.name.endswith(without))))
     await opened.store.aclose()
     return left
+
+
+def _copied(directory: Path, *paths: Path) -> Files:
+    """A state directory of what is in *paths* now."""
+    files = Files(directory)
+    files.make_directory()
+    for path in paths:
+        shutil.copy2(path, directory)
+    return files
 
 
 async def _first_copy(opened: Opened) -> None:
@@ -237,9 +243,7 @@ async def test_a_log_that_is_gone_behind_a_newer_copy_means_the_copy(tmp_path: P
     """Where the good copy has more than what is left of the database, the copy is taken."""
     files = await _made(tmp_path / "life")
     opened = await SqliteStore.open(files.directory)
-    left = Files(tmp_path / "left")
-    left.make_directory()
-    shutil.copy2(files.database, left.database)
+    left = _copied(tmp_path / "left", files.database)
     await opened.store.commit([Put(LATER)])
     await opened.store.aclose()
     shutil.copy2(files.good, left.good)
@@ -255,10 +259,7 @@ async def test_a_garbled_log_loses_nothing_that_the_copy_has(tmp_path: Path) -> 
     files = await _made(tmp_path / "life")
     opened = await SqliteStore.open(files.directory)
     await opened.store.commit([Put(LATER)])
-    left = Files(tmp_path / "left")
-    left.make_directory()
-    for path in (files.database, files.log):
-        shutil.copy2(path, left.directory)
+    left = _copied(tmp_path / "left", files.database, files.log)
     await opened.store.aclose()
     shutil.copy2(files.good, left.good)
     _garble_header(left.log)
@@ -272,10 +273,7 @@ async def test_what_was_only_written_and_went_with_the_power_is_no_damage(tmp_pa
     files = await _made(tmp_path / "life")
     opened = await SqliteStore.open(files.directory)
     await opened.store.commit([Put(LATER)])
-    left = Files(tmp_path / "left")
-    left.make_directory()
-    for path in (files.database, files.log):  # what is on the disk for certain
-        shutil.copy2(path, left.directory)
+    left = _copied(tmp_path / "left", files.database, files.log)  # what is on the disk for certain
     await opened.store.commit([Put(evolve(LATER, name="said again"), flushed=False)])
     await opened.store.aclose()
     shutil.copy2(files.good, left.good)
