@@ -13,7 +13,6 @@ until then. At the end the doors close first, what is inside finishes or is refu
 What they are made of is ``house``.
 """
 
-import gc
 import os
 import resource
 import signal
@@ -55,7 +54,6 @@ def main(config: Config) -> None:
     logs.configure(format=config.log_format, level=config.log_level, stream=sys.stderr)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # 1024 is for select(2), and soon used up by ports
-    gc.freeze()  # modules and tables stay as long as we do: no collection need look at them again
     try:
         trio.run(serve, config, os.environ)
     except BaseExceptionGroup as group:
